@@ -60,14 +60,14 @@ class ContractReport:
         return [f"{finding.severity}: {finding.words}: {finding.observed}" for finding in self.failures]
 
     def message(self) -> str:
-        """Plain text: how many expectations hold, and each failed one with the observed value and product ids."""
+        """Plain text: how many expectations pass, and each failed one with the observed value and product ids."""
         held = len(self.findings) - len(self.failures)
-        return "\n".join([f"{self.title}: {held} of {len(self.findings)} expectations hold", *self._lines()])
+        return "\n".join([f"{self.title}: {held} of {len(self.findings)} expectations pass", *self._lines()])
 
     def raise_if_critical(self) -> None:
         """Raises CatalogError, naming all failed expectations, if a critical one is among them."""
         if not self.success:
-            raise CatalogError("\n".join([f"{self.title}: a critical expectation does not hold", *self._lines()]))
+            raise CatalogError("\n".join([f"{self.title}: a critical expectation fails", *self._lines()]))
 
     def _lines(self) -> list[str]:
         lines = []

@@ -42,7 +42,7 @@ nav ol { columns: auto; list-style: none; padding: 0; } nav ul, ul.nav { columns
 [style*="overflow"], [style*="max-height"] { max-height: none !important; overflow: visible !important; }
 .lead { font-size: 1rem; }
 h5, h6 { font-size: 1.1em; margin: 1em 0 .3em; } i { font-style: normal; } .cooltip .top { display: none; }
-.fa-check-circle::before { content: "holds"; color: var(--good); }
+.fa-check-circle::before { content: "passes"; color: var(--good); }
 .fa-times::before, .fa-exclamation-triangle::before, .fa-exclamation-circle::before {
   content: "fails"; color: var(--failure); font-weight: 700; }
 """

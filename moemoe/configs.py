@@ -17,7 +17,7 @@ def config_from_dict(config_class: Any, values: Mapping[str, Any], **nested: Any
     """Builds a ``config_class`` from plain ``values``; ``nested`` holds fields that are dataclasses.
 
     Raises:
-        ConfigError: a key is unknown or missing, or one in ``nested`` is no mapping.
+        ConfigError: a key is unknown or missing, or one in ``nested`` is not a mapping.
     """
     values = present_names(config_class, values)
     kinds = get_type_hints(config_class)
@@ -78,5 +78,5 @@ def read_object(path: str | Path) -> dict[str, Any]:
         reason = first_line(error)
         raise ConfigError(f"{path} is not a complete JSON file ({reason}); copy the model's folder again") from error
     if not isinstance(values, dict):
-        raise ConfigError(f"{path} holds no JSON object but {values!r:.50}; copy the model's folder again")
+        raise ConfigError(f"{path} does not hold a JSON object but {values!r:.50}; copy the model's folder again")
     return values

@@ -22,12 +22,12 @@ FAILED, REFUSED, NOTHING_NEW, DRIFT = "failed", "promotion refused", "nothing ne
 
 #: What the reader should do about each kind of notification; infra/README.md explains them.
 WHAT_TO_DO = {
-    FAILED: "The champion still serves. Mend what the message names, then: "
+    FAILED: "The champion still serves. Fix the cause that the message names, then: "
     "python flows/{file} resume --origin-run-id {id}",
-    REFUSED: "The champion still serves. Read the card of the step register: "
+    REFUSED: "The champion still serves. See the card of the step register: "
     "python flows/{file} card view {run}/register",
-    NOTHING_NEW: "Nothing, if no new data was due; else look at what delivers the catalog.",
-    DRIFT: "Read the card of the step split before trusting the new figures: python flows/{file} card view {run}/split",
+    NOTHING_NEW: "Nothing, if no new data was due; otherwise check the delivery of the catalog.",
+    DRIFT: "See the card of the step split before you trust the new metrics: python flows/{file} card view {run}/split",
 }
 
 
@@ -72,7 +72,7 @@ def _send(hook: Mapping[str, Any], payload: bytes, problems: list[str]) -> None:
 def _post(variable: str, payload: bytes) -> None:
     url = os.environ.get(variable, "")
     if not url.startswith(("http://", "https://")):
-        raise ValueError(f"the environment variable {variable} holds no http URL")
+        raise ValueError(f"the environment variable {variable} is not set to an http(s) URL")
     request = urllib.request.Request(url, payload, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=SECONDS):
         pass

@@ -58,7 +58,9 @@ def absolute(uri: str) -> str:
         ConfigError: it is empty, names no bucket, or is another kind of address, which cannot be a folder.
     """
     if not uri.strip() or (_ADDRESS.match(uri) and not is_s3(uri)) or (is_s3(uri) and not s3.bucket_and_key(uri)[0]):
-        raise ConfigError(f"{uri!r} is no place for files; allowed are a folder, s3://BUCKET, or a prefix in a bucket")
+        raise ConfigError(
+            f"{uri!r} is not a place for files; allowed are a folder, s3://BUCKET, or a prefix in a bucket"
+        )
     return uri if is_s3(uri) else str(Path(uri).expanduser().absolute())
 
 

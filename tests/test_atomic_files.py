@@ -1,4 +1,4 @@
-"""Errors of writing; what killed writers leave is tested with those that write."""
+"""Errors of writing; killed writers are tested with the modules that write."""
 
 import os
 from pathlib import Path

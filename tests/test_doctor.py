@@ -1,4 +1,4 @@
-"""What ``moemoe doctor`` says of an environment."""
+"""The findings of ``moemoe doctor``."""
 
 import socket
 import sys
@@ -85,4 +85,4 @@ def test_another_python(monkeypatch):
 
 
 def test_a_root_in_a_store_that_is_not_known_is_named():
-    assert "is no place for files" in doctor.root_writable("gs://bucket").found
+    assert "is not a place for files" in doctor.root_writable("gs://bucket").found

@@ -1,4 +1,4 @@
-"""What is said of other libraries' errors."""
+"""Messages for other libraries' errors."""
 
 import pytest
 

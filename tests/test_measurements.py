@@ -1,4 +1,4 @@
-"""A measurement on its way from raw labels to filled values: shoes whose heel height is written in many ways."""
+"""A measurement from raw labels to filled values: shoes with heel heights written in many ways."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Names of users and catalogs where something else allows few characters."""
+"""Names from users and catalogs, where another system allows few characters."""
 
 import pytest
 from hypothesis import given

@@ -57,8 +57,8 @@ def test_nobody_asked_for_it():
 @pytest.mark.parametrize(
     ("hook", "url", "reason"),
     [
-        ({"url_from": "THE_WEBHOOK"}, "", "the environment variable THE_WEBHOOK holds no http URL"),
-        ({"url_from": "THE_WEBHOOK"}, "file:///etc/passwd", "holds no http URL"),
+        ({"url_from": "THE_WEBHOOK"}, "", "the environment variable THE_WEBHOOK is not set to an http(s) URL"),
+        ({"url_from": "THE_WEBHOOK"}, "file:///etc/passwd", "is not set to an http(s) URL"),
         ({"url_from": "THE_WEBHOOK"}, "http://127.0.0.1:9/very-secret-path", "refused"),
         ({"command": ["no-such-program"]}, "", "no-such-program"),
         ({"command": [sys.executable, "-c", "raise SystemExit(3)"]}, "", "exit status 3"),

@@ -1,4 +1,4 @@
-"""What no message says; and that no text, however long, keeps it from being said."""
+"""Secrets are redacted from messages, also in very long texts."""
 
 import pytest
 

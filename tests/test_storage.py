@@ -71,7 +71,7 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     "uri", ["", " ", "gs://bucket/runs", "file:///tmp/runs", "https://host/runs", "s3://", "s3:///runs"]
 )
 def test_what_is_no_place_for_files(uri):
-    with pytest.raises(ConfigError, match="is no place for files; allowed are a folder, s3://BUCKET"):
+    with pytest.raises(ConfigError, match="is not a place for files; allowed are a folder, s3://BUCKET"):
         storage.absolute(uri)
 
 

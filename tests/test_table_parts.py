@@ -1,4 +1,4 @@
-"""A table in parts: what is written is read back, and a part that is not the one that was written is refused."""
+"""Tables in parts: read back as written; a part that was changed or replaced is refused."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""How many threads share an operation."""
+"""The number of threads per operation."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Documents on the card of the running step; what is shown while a step runs is in modules beside."""
+"""Shows documents on the card of the running step; ``training`` and ``backfill`` show progress while a step runs."""
 
 import re
 from base64 import b64encode
@@ -11,7 +11,7 @@ import cards.finished  # noqa: F401 - the type of card that most steps have
 from moemoe.reporting import document as doc
 from moemoe.reporting.formats import shown
 
-#: From more columns on a table's headings leave out what they have in common.
+#: If a table has more columns, its headings leave out their group's name.
 MANY_COLUMNS = 6
 #: Where HTML begins, and the middle of a link, an image or a link's definition.
 _BEGINS_MARKUP = re.compile(r"<(?=[^\s\d<=])|\](?=[(\[:])")
@@ -20,9 +20,9 @@ _BEGINS_MARKUP = re.compile(r"<(?=[^\s\d<=])|\](?=[(\[:])")
 def markdown(text: str) -> Markdown:
     """Running text with its bold and code, as a component.
 
-    A card draws what is HTML, a link or an image in Markdown, and has no way to escape it: catalogs' titles, values and
-    names would run in the browser of whoever opens the card. Behind a sign that begins one a word joiner is put, which
-    nobody sees.
+    A card renders HTML, links and images in Markdown and offers no way to escape them: titles, values and names from a
+    catalog would run in the reader's browser. So an invisible word joiner is inserted after each character that could
+    begin one.
     """
     return Markdown(_BEGINS_MARKUP.sub("\\g<0>\u2060", text))
 
@@ -64,7 +64,7 @@ def components(blocks: Sequence[doc.Block]) -> Iterator[MetaflowCardComponent]:
 
 
 def _table(table: doc.Table) -> Table:
-    """A table for a card, which is narrow: without bars, whose numbers stand beside them; many headings are short."""
+    """A table for a narrow card: without bars, as their numbers have columns too, and with short headings if many."""
     shown_columns = [i for i in range(len(table.columns)) if not any(isinstance(row[i], doc.Bar) for row in table.rows)]
     names = [head.name for head in table.headings]
     many = len(shown_columns) > MANY_COLUMNS

@@ -1,4 +1,4 @@
-"""What a person sees of a backfill while it runs."""
+"""The progress card of a backfill."""
 
 import time
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ class ProgressCard:
         self.bar = ProgressBar(max=len(partitions), label="partitions")
         self.now = Markdown("starting ...")
         self.total, self.read, self.done, self.began = len(partitions), 0, 0, time.monotonic()
-        current.card.append(cards.markdown(f"Model {model_version}, {len(partitions)} of the catalog's partitions."))
+        current.card.append(cards.markdown(f"Model {model_version}; this task's partitions: {len(partitions)}."))
         for component in (self.bar, self.now):
             current.card.append(component)
 
     def rows(self, new: int) -> None:
-        """Some more rows are done."""
+        """Counts ``new`` more finished rows."""
         self.read += new
         self._say()
 
@@ -33,7 +33,7 @@ class ProgressCard:
         self.done += 1
         self.bar.update(self.done)
         name = part.partition.rsplit("/", 1)[-1]
-        how = "was finished before" if was_there else f"{part.products:,} products"
+        how = "already finished" if was_there else f"{part.products:,} products"
         print(f"{name}: {how} ({self.done} of {self.total} partitions)", flush=True)
         self._say()
 

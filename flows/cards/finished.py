@@ -1,4 +1,4 @@
-"""A type of card for steps that show nothing before they end."""
+"""A card type for steps that show nothing before they end."""
 
 from metaflow.plugins import CARDS
 from metaflow.plugins.cards.card_modules.basic import BlankCard
@@ -7,8 +7,8 @@ from metaflow.plugins.cards.card_modules.basic import BlankCard
 class FinishedCard(BlankCard):
     """A blank card that is never refreshed.
 
-    Metaflow starts a process to render a card when its step has ended, and for a blank card another one that writes
-    what a page opened earlier would show anew: half a second of every step, for nobody.
+    Metaflow starts a process to render a card when its step has ended. For a blank card it starts another one, for
+    pages that were opened earlier; that would cost every step half a second.
     """
 
     type = "finished"

@@ -1,4 +1,4 @@
-"""What a person sees of a training while it runs."""
+"""The progress card of a training."""
 
 import math
 from typing import Any
@@ -24,7 +24,7 @@ class TrainingCard:
             current.card.append(component)
 
     def update(self, events: list[dict[str, Any]]) -> None:
-        """Takes new events; also prints a line for each 5 % of the way, of the steps and of what comes before them."""
+        """Takes new events; also prints a line for every 5 % of the preparation and of the steps."""
         self.events += events
         last = next((event for event in reversed(self.events) if event["event"] in ("step", "preparation")), None)
         if last is None:
@@ -47,13 +47,13 @@ class TrainingCard:
 
 
 def preparation_line(event: dict[str, Any]) -> str:
-    """How far it is before the first step."""
+    """The progress of the preparation before the first step."""
     return f"{event['what']}: {event['done']} of {event['of']} shards, {_minutes(event['seconds_left'])} left"
 
 
 def step_line(event: dict[str, Any]) -> str:
-    """How far the training is."""
-    loss = f"loss {event['loss']:.3f}, " if "loss" in event else ""  # what is fitted has none
+    """The progress of the training."""
+    loss = f"loss {event['loss']:.3f}, " if "loss" in event else ""  # fitted systems have none
     return (
         f"{event['phase']} phase, epoch {event['epoch'] + 1}, step {event['total_step']} of {event['steps']}: "
         f"{loss}{event['examples_per_second']:.0f} examples/s, {_minutes(event['seconds_left'])} left"
@@ -61,7 +61,7 @@ def step_line(event: dict[str, Any]) -> str:
 
 
 def epoch_line(event: dict[str, Any]) -> str:
-    """What validation said at the end of an epoch: the last line of a training, of which no time is left."""
+    """The validation result at the end of an epoch; without time left, as it is also the last line of a training."""
     return (
         f"{event['phase']} phase, epoch {event['epoch'] + 1} done, step {event['total_step']}: "
         f"validation cross entropy {event['validation_cross_entropy']:.3f}"

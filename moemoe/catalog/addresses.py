@@ -1,4 +1,4 @@
-"""Which addresses of the network an image may come from: public ones, so that no catalog can reach into a network."""
+"""The addresses that images may come from: only public ones, so that a catalog cannot reach into a private network."""
 
 import ipaddress
 import socket
@@ -8,9 +8,9 @@ from moemoe.catalog.images import ImageError
 
 PRIVATE, UNKNOWN_HOST = "image host has a private address", "image host cannot be found"
 
-#: Azure's platform, which answers its own machines alone, though the address looks public.
+#: Azure's platform, which only its own machines can reach, though the address looks public.
 _AZURE = ipaddress.ip_address("168.63.129.16")
-#: IPv6 addresses that a network without IPv4 makes of IPv4 addresses (RFC 6052).
+#: IPv6 addresses into which a network without IPv4 translates IPv4 addresses (RFC 6052).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 #: An address family and an address, as ``socket.connect`` takes them.
@@ -18,11 +18,11 @@ Address = tuple[int, Any]
 
 
 class FetchError(ImageError):
-    """An image that was not fetched, for a reason that says nothing of the image: the next run asks again.
+    """An image that could not be fetched for a reason unrelated to the image itself: the next run tries again.
 
     Args:
-        again: whether this run asks again too.
-        retry_after: the seconds that the host asks to wait.
+        again: whether this run tries again too.
+        retry_after: seconds to wait, as the host requested.
     """
 
     def __init__(self, reason: str, detail: str, again: bool, retry_after: float | None = None):
@@ -31,10 +31,10 @@ class FetchError(ImageError):
 
 
 def addresses_of(host: str, port: int, allow_private: bool) -> list[Address]:
-    """Resolves a host, once; the caller connects to one of these addresses, not to the name.
+    """Resolves a host once; the caller connects to one of these addresses, not to the name.
 
     Args:
-        allow_private: whether addresses that are not public are allowed too.
+        allow_private: whether private addresses are allowed too.
 
     Raises:
         FetchError: the host is unknown, or none of its addresses is allowed.
@@ -55,9 +55,9 @@ def addresses_of(host: str, port: int, allow_private: bool) -> list[Address]:
 
 
 def is_public(text: str) -> bool:
-    """Whether an IP address is one of the public internet: not private, loopback, link-local, multicast or reserved.
+    """Whether an IP address is public: not private, loopback, link-local, multicast or reserved.
 
-    An IPv6 address that carries an IPv4 address (mapped, NAT64, 6to4, Teredo) is as public as that.
+    An IPv6 address that embeds an IPv4 address (mapped, NAT64, 6to4, Teredo) counts as that IPv4 address.
     """
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv4Address):

@@ -1,4 +1,4 @@
-"""The texts of a product as a model reads them (appendix C): marketplace, product type, title, bullets, description."""
+"""A product's texts as model input (appendix C): marketplace, product type, title, bullet points, description."""
 
 import html
 import re
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from moemoe.sources import TEXT, text_parts
 
-_TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,200}>")  # "sizes <5 and >3" is no tag
+_TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,200}>")  # "sizes <5 and >3" is not a tag
 _SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
 class ProductText:
-    """What is written of a product, in its parts."""
+    """A product's texts."""
 
     marketplace: str | None
     product_type: str | None
@@ -25,7 +25,7 @@ class ProductText:
     def of_source(self, name: str, title_alone: bool = False) -> str | None:
         """The text of a source (``moemoe.sources``); None if the product has none, which ``text`` always has.
 
-        Marketplace and product type stand before the title.
+        Marketplace and product type come before the title.
 
         Args:
             title_alone: as if the product had neither bullet points nor description.
@@ -44,12 +44,12 @@ def context_text(
     bullet_points: Sequence[str | None] | None,
     description: str | None,
 ) -> str:
-    """One line of text; HTML entities and tags are taken out, missing parts left out."""
+    """The texts as one line, without HTML entities and tags; missing parts are left out."""
     parts = [marketplace, product_type, title, *(bullet_points or []), description]
     return " | ".join(plain_text(part) for part in parts if part)
 
 
 def plain_text(text: str) -> str:
-    """``text`` in Unicode NFKC, without HTML entities, tags and repeated white space."""
+    """``text`` in Unicode NFKC, without HTML entities, tags and repeated whitespace."""
     text = html.unescape(html.unescape(text))  # "&amp;amp;": escaped twice, on the way from shop to feed
     return _SPACE.sub(" ", unicodedata.normalize("NFKC", _TAG.sub(" ", text))).strip()

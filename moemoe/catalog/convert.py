@@ -1,7 +1,7 @@
 """``moemoe convert CATALOG --output FILE``: a catalog in any layout -> one Parquet file in the catalog's own schema.
 
-Images that lie beside the catalog's files are put into the file, so that it stands alone; URLs stay as they are. Of a
-product MOST_IMAGES are kept. Rows and images that cannot be read are written beside it, with their reason.
+Images beside the catalog's files are put into the file, so that it is self-contained; URLs stay URLs. At most
+MOST_IMAGES are kept per product. Rows and images that cannot be read are written beside it, with the reason.
 """
 
 import argparse
@@ -36,13 +36,13 @@ _WRITTEN_ROWS = 4096
 
 
 class Conversion:
-    """A catalog's rows in the CATALOG schema, and what is told of them once they have been taken.
+    """A catalog's rows in the CATALOG schema; the attributes are filled while the rows are read.
 
     Attributes:
-        quarantine: rows of QUARANTINE, for each row that was left out and each image that was.
+        quarantine: rows of QUARANTINE, one for each row and each image that was left out.
         readings: how the files were read.
-        rows: how many products came.
-        unfit: why a run will not use some of them -> how many; they are written all the same.
+        rows: number of products.
+        unfit: why a run will not use some of them -> how many; they are written nevertheless.
     """
 
     def __init__(self, partitions: Iterable[str], layout: str, columns: Mapping[str, str] | None = None):
@@ -54,7 +54,7 @@ class Conversion:
         self._seen: set[int] = set()  # hashes of ids: 60 bytes a product
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows, those that cannot be read left out.
+        """The rows that can be read.
 
         Raises:
             CatalogError: a file cannot be read, or its layout is not known.
@@ -87,7 +87,7 @@ class Conversion:
             if problem := screen(product_id, *others):
                 self.unfit[problem[1]] += 1
             elif hash(product_id) in self._seen:
-                self.unfit["product id of another one"] += 1
+                self.unfit["duplicate product id"] += 1
             self._seen.add(hash(product_id))
 
     def _with_bytes(self, batch: pa.RecordBatch, index: int, row: int, partition: str) -> list[dict[str, Any] | None]:
@@ -115,7 +115,7 @@ class Conversion:
 def convert(
     partitions: Sequence[str], layout: str, output: Path, columns: Mapping[str, str] | None = None
 ) -> Conversion:
-    """Writes a catalog to ``output``, which is whole or not there.
+    """Writes a catalog to ``output``, completely or not at all.
 
     Args:
         columns: catalog column -> the seller's, if it has another name.
@@ -143,7 +143,7 @@ def convert(
 
 
 def reading_lines(readings: Iterable[Reading]) -> Iterator[str]:
-    """How files were read, in lines for a terminal."""
+    """How files were read, as lines for a terminal."""
     for reading in merge_readings(readings):
         files = f"{reading.files} files such as {reading.example}" if reading.files > 1 else reading.example
         yield f"{files}: {reading.format}, layout {reading.layout}"
@@ -154,7 +154,7 @@ def reading_lines(readings: Iterable[Reading]) -> Iterator[str]:
 
 
 def command(chosen: argparse.Namespace) -> None:
-    """Does ``moemoe convert``: writes the file and prints what became of rows and columns."""
+    """Runs ``moemoe convert``: writes the file and prints how rows and columns were used."""
     check_layout(chosen.layout)
     columns = columns_given(chosen.column)
     output = local_file("--output", chosen.output)
@@ -168,7 +168,7 @@ def command(chosen: argparse.Namespace) -> None:
     print(f"{output}: {conversion.rows:,} products")
     print(*reading_lines(conversion.readings), sep="\n")
     for why, number in conversion.unfit.most_common():
-        print(f"  products that a run cannot use as they are, {why}: {number:,}")
+        print(f"  products that a run cannot use: {why}: {number:,}")
     if conversion.quarantine:
         beside = output.with_suffix(".quarantine.parquet")
         pq.write_table(pa.Table.from_pylist(conversion.quarantine, QUARANTINE), beside)

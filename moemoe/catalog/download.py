@@ -1,8 +1,8 @@
-"""One HTTP request for an image: a checked address, a deadline, a limit of bytes. Redirects are the caller's.
+"""One HTTP request for an image: a checked address, a deadline, a size limit. Redirects are left to the caller.
 
 The connection goes to an address that ``addresses_of`` has allowed, never to a name that may have changed since. The
-deadline and the limit lie in the socket, below everything that parses, so that no answer, however it is made, takes
-longer or more memory.
+deadline and the limit are enforced in the socket, below all parsers, so that no response, however it is made, can take
+more time or memory.
 """
 
 import ssl
@@ -36,13 +36,13 @@ ANSWERS = "image URL answers"
 SILENT = "no byte in time"
 
 CHUNK_BYTES = 2**16
-#: A host that has not begun to answer after this time is waited for.
+#: After this time without a response, a thread counts as waiting for its host.
 SOON_SECONDS = 0.005
-#: A connection's buffer: most images of a shop come with their headers in a read or two.
+#: A connection's buffer: one or two reads get most of a shop's images with their headers.
 BUFFER_BYTES = 2**17
 _HEADER_BYTES = 2**18
 _REDIRECTS = (301, 302, 303, 307, 308)
-#: Statuses that another try may change, besides those from 500 on.
+#: Statuses worth another try, besides those from 500 on.
 _PASSING = (408, 425, 429)
 _HEADERS = {
     "User-Agent": f"moemoe/{__version__} (images of a product catalog)",
@@ -53,7 +53,7 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What fetching an image may take.
+    """The limits for fetching an image.
 
     Args:
         connect_seconds: to connect, TLS included.
@@ -61,12 +61,12 @@ class Limits:
         total_seconds: of one request, from the connection to the last byte.
         max_bytes: of an image.
         redirects: followed for one image.
-        tries: of one image, if what went wrong may pass.
+        tries: of one image, if the error may be temporary.
         pause_seconds: before the second try; before each further one four times as long.
-        longest_pause_seconds: that a host may ask for (Retry-After).
+        longest_pause_seconds: accepted from a host's Retry-After.
         at_once: requests at once.
         per_host: requests at once to one host.
-        host_failures: in a row, without an answer, after which a host is left alone for ``host_rest_seconds``.
+        host_failures: in a row without an answer, after which a host gets no requests for ``host_rest_seconds``.
     """
 
     connect_seconds: float = 5
@@ -85,7 +85,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Answer:
-    """The bytes of an image, or the URL where it is."""
+    """The bytes of an image, or the URL of a redirect."""
 
     data: bytes = b""
     location: Url | None = None
@@ -95,10 +95,10 @@ class Answer:
 def parsed(text: str) -> Url:
     """An http(s) URL in its parts; without a scheme it is https.
 
-    "&amp;", which exports make of "&", is taken back, and so are signs of lists behind it ("a.jpg,").
+    "&amp;", as exports write "&", is unescaped, and trailing list separators ("a.jpg,") are removed.
 
     Raises:
-        ImageError: without the URL's text, as its password may be anywhere in it.
+        ImageError: the URL is malformed. The message does not have the URL, as a password may be anywhere in it.
     """
     text = text.strip().rstrip(",;| ").replace("&amp;", "&")
     try:
@@ -113,7 +113,7 @@ def parsed(text: str) -> Url:
 
 
 class Client:
-    """Makes requests from any number of threads; connections are kept and used again."""
+    """Makes requests from any number of threads; connections are reused."""
 
     def __init__(self, limits: Limits, allow_private: bool):
         self.limits, self.allow_private = limits, allow_private
@@ -128,10 +128,10 @@ class Client:
         """One request.
 
         Args:
-            waits: called where the host takes its time to answer.
+            waits: called if the host is slow to answer.
 
         Raises:
-            ImageError: whatever goes wrong; FetchError if it says nothing of the image itself.
+            ImageError: for every failure; a FetchError if it is unrelated to the image itself.
         """
         limits = self.limits
         headers = _HEADERS | (make_headers(basic_auth=unquote(url.auth)) if url.auth else {})
@@ -158,7 +158,7 @@ class Client:
                     response.close()  # the connection too, if there is something unread on it
 
     def close(self) -> None:
-        """Closes the connections that are kept."""
+        """Closes all connections."""
         self._pools.clear()
 
     def _answer(self, url: Url, response: BaseHTTPResponse) -> Answer:
@@ -209,7 +209,7 @@ def _retry_after(response: BaseHTTPResponse) -> float | None:
 
 @dataclass
 class _Request:
-    """What a thread's request has left."""
+    """The remaining time and bytes of a thread's request."""
 
     limits: Limits
     allow_private: bool
@@ -242,9 +242,9 @@ def _within(limits: Limits, allow_private: bool, waits: Callable[[], None]) -> I
 
 
 class _Limited:
-    """A socket that reads until the deadline of its thread's request, and so many bytes.
+    """A socket that reads at most until the deadline and byte limit of its thread's request.
 
-    Each call into the system hands Python's lock to another thread, which costs more than the call: there are few.
+    It makes few system calls: each hands Python's lock to another thread, which costs more than the call itself.
     """
 
     def settimeout(self, seconds: float | None) -> None:
@@ -281,7 +281,7 @@ class _TlsSocket(_Limited, ssl.SSLSocket):
 
 
 class _Pinned:
-    """Connects to an address that was checked."""
+    """Connects to a checked address."""
 
     def _new_conn(self) -> socket:
         request: _Request = _of_thread.request
@@ -320,7 +320,7 @@ class _HttpsPool(HTTPSConnectionPool):
 
 
 def _image_error(error: Exception, has_answered: bool) -> ImageError:
-    """What a broken or hostile host makes urllib3 raise, without a word of the URL in it."""
+    """Translates what urllib3 raises for a broken or hostile host, without any part of the URL."""
     causes = [error, *error.args, error.__cause__]
     tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
     if tls is not None:

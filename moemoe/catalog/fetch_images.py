@@ -1,4 +1,4 @@
-"""Images behind URLs -> ``UrlImages``: a bounded pool of requests, few to a host, ahead of whoever reads the rows."""
+"""Downloads images into ``UrlImages`` with a bounded pool of requests, few per host, ahead of the rows' reader."""
 
 import random
 import threading
@@ -18,17 +18,17 @@ from moemoe.catalog.images import ImageError, is_url
 from moemoe.catalog.url_images import UrlImages
 from moemoe.storage import is_s3
 
-#: What is read ahead of the rows that are waited for: so many rows, or so many bytes of them.
+#: Limits for reading ahead: rows, and bytes of rows.
 AHEAD_ROWS, AHEAD_BYTES = 8192, 64 * 2**20
-#: Threads of a host that do not wait for it; more of them only hand Python's lock about.
+#: Threads per host that are not waiting for it; more of them would only contend for Python's lock.
 BUSY_WORKERS = 2
-#: Between two lines about what was fetched.
+#: Seconds between two progress lines.
 SAY_SECONDS = 10
 
 
 @dataclass
 class _Host:
-    """What goes on at one host: URLs that wait, requests that run, and whether it answers."""
+    """The state of one host: waiting URLs, running requests, and whether it answers."""
 
     slots: threading.Semaphore
     waiting: deque[tuple[str, "Future[None]"]] = field(default_factory=deque)
@@ -43,10 +43,10 @@ class ImageFetcher:
     """Fetches images into ``images``, at most once each, from any thread; a context that stops at its end.
 
     Args:
-        images: where they are kept; what is settled there is not asked again.
-        allow_private: whether hosts with private addresses may be asked.
-        say: told in a line, every SAY_SECONDS and at the end, what was fetched.
-        pause: waits so many seconds; by default until then or the end.
+        images: where they are kept; URLs settled there are not requested again.
+        allow_private: whether hosts with private addresses are allowed.
+        say: called with a progress line every SAY_SECONDS and at the end.
+        pause: waits the given seconds; by default it returns early at the end.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class ImageFetcher:
         self._client = Client(self.limits, allow_private)
         self._closed = threading.Event()
         self._say, self._pause = say, pause or self._closed.wait
-        #: S3 is waited for with each image.
+        #: On S3 each image waits for the store.
         self._busy_workers = self.limits.per_host if is_s3(images.folder) else BUSY_WORKERS
         self._pool = ThreadPoolExecutor(self.limits.at_once, thread_name_prefix="fetch")
         self._lock = threading.Lock()
         self._of_thread = threading.local()
         self._hosts: dict[str, _Host] = {}
         self._running: dict[str, Future[None]] = {}
-        self._queued = 0  # works that wait for a thread
+        self._queued = 0  # workers that wait for a thread
         self._began, self._said = time.time(), time.monotonic()
         self.fetched = self.settled = 0
         #: Reason -> URLs that gave no image.
@@ -89,7 +89,7 @@ class ImageFetcher:
             self._say(self.summary())
 
     def fetch(self, url: str) -> "Future[None]":
-        """Asks for a URL; when the result is there, ``images`` has the bytes or the reason why there are none."""
+        """Requests a URL; once the future is done, ``images`` has the bytes or the reason for the failure."""
         with self._lock:
             if url in self._running:
                 return self._running[url]
@@ -100,7 +100,7 @@ class ImageFetcher:
         return future
 
     def summary(self) -> str:
-        """What was fetched so far, in a line."""
+        """The progress so far, in one line."""
         rate = self.fetched / max(time.time() - self._began, 1e-9)
         reasons = ", ".join(f"{reason}: {count:,}" for reason, count in self.failed.most_common())
         return (
@@ -116,7 +116,7 @@ class ImageFetcher:
         self._pool.submit(self._work, host)
 
     def _work(self, host: _Host) -> None:
-        """Fetches URLs of a host, as long as no other host waits for a thread."""
+        """Fetches a host's URLs until another host waits for a thread."""
         with self._lock:
             self._queued -= 1
         url, self._of_thread.host, self._of_thread.waits = "", host, False
@@ -125,7 +125,7 @@ class ImageFetcher:
             try:
                 self._settle(url)
                 future.set_result(None)
-            except BaseException as error:  # no space left, S3 that is away: whoever waits has to hear of it
+            except BaseException as error:  # such as no space left, or S3 unreachable: the waiting reader must get it
                 future.set_exception(error)
 
     def _next(self, host: _Host, done: str = "") -> "tuple[str, Future[None]] | None":
@@ -140,14 +140,14 @@ class ImageFetcher:
             return host.waiting.popleft()
 
     def _start(self, host: _Host) -> None:
-        """Begins a worker where URLs wait, unless enough of the host's workers have something to do."""
+        """Starts a worker if URLs are waiting, unless enough of the host's workers are busy."""
         busy = host.workers - host.waiting_workers
         if host.waiting and busy < self._busy_workers and host.workers < self.limits.per_host:
             host.workers += 1
             self._submit(host)
 
     def _waits(self) -> None:
-        """This thread's host takes its time: meanwhile another thread may work for it."""
+        """Marks this thread as waiting for its host, so that another thread may work for it."""
         if self._of_thread.waits:  # for an earlier request of the same image, redirected or tried again
             return
         with self._lock:
@@ -156,7 +156,7 @@ class ImageFetcher:
             self._start(self._of_thread.host)
 
     def _goes_on(self) -> None:
-        """This thread has something to do again."""
+        """Marks this thread as busy again."""
         if self._of_thread.waits:
             with self._lock:
                 self._of_thread.waits = False
@@ -198,7 +198,7 @@ class ImageFetcher:
         raise ImageError(REDIRECTED, f"more than {self.limits.redirects} times")
 
     def _ask_patiently(self, url: Url) -> Answer:
-        """One request, tried again after a pause if what went wrong may pass. Raises ImageError."""
+        """One request, retried with backoff if the error may be temporary. Raises ImageError."""
         with self._lock:
             host = self._host(url.host or "")
         for number in range(1, self.limits.tries + 1):
@@ -246,7 +246,7 @@ def _host_name(url: str) -> str:
 def fetch_ahead(batches: Iterable[pa.RecordBatch], fetcher: ImageFetcher) -> Iterator[pa.RecordBatch]:
     """``batches`` (CATALOG) in order, each as soon as the images behind its URLs are settled.
 
-    Those of the rows after it are fetched meanwhile, so that one slow URL holds up nothing.
+    Images of later rows are fetched meanwhile, so that one slow URL does not block the others.
     """
     waiting: deque[tuple[pa.RecordBatch, list[Future[None]]]] = deque()
     rows = size = 0

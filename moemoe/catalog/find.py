@@ -1,4 +1,4 @@
-"""Where a catalog's files lie: a path, folder, glob or ``s3://`` URI -> its files."""
+"""Finds a catalog's files from a path, folder, glob or ``s3://`` URI."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -9,7 +9,7 @@ from moemoe.catalog.formats.packed import PACKED_SUFFIXES
 from moemoe.errors import CatalogError
 from moemoe.storage import absolute, files_below, matching_files
 
-#: Names of files that are no part of a catalog, or of their folders.
+#: Names of files and folders that are not part of a catalog.
 _LEFT_OUT = re.compile(r"/(?:[_.]|~\$|cache-[0-9a-f]{16}[^/]*\.arrow$)")
 _PACKED = frozenset((".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst"))
 _OTHER_WORKBOOKS = frozenset((".xlsb", ".numbers"))
@@ -24,17 +24,16 @@ def find_partitions(catalog: str, told: Callable[[str], None] = lambda _: None) 
 
     A glob may have alternatives in braces.
 
-    What a glob matches may be folders, as Spark writes them. Of a folder, prefix or glob the files of another kind are
-    left out (READMEs, images), and those whose name, or a folder's below the one that is given, begins with ``_`` or
-    ``.``; so are Excel's lock files (``~$``) and what Hugging Face's ``map`` caches beside a data set. Notes and
-    settings end in .txt and .json too: these are left out where there is another file, and a packed file beside the
-    unpacked one.
+    A glob may match folders, as Spark writes them. In a folder, prefix or glob, these files are left out: other kinds
+    (READMEs, images), files and subfolders whose name begins with ``_`` or ``.``, Excel's lock files (``~$``), the
+    caches of Hugging Face's ``map``, and a compressed file beside the uncompressed one. As notes and settings end in
+    .txt and .json too, such files are left out if there are others.
 
     Args:
-        told: is given a sentence on files that were left out and may be part of the catalog.
+        told: called with a sentence on left-out files that may be part of the catalog.
 
     Raises:
-        CatalogError: nothing matches, or nothing of an allowed kind.
+        CatalogError: no file matches, or none of an allowed kind.
     """
     allowed = f"allowed is a file, folder, glob or s3:// URI of files named {KINDS}"
     if not catalog.strip():
@@ -50,14 +49,14 @@ def find_partitions(catalog: str, told: Callable[[str], None] = lambda _: None) 
         kinds = {Path(f).suffix.lower() for f in found}
         hint = "save it as .xlsx; " if kinds & _OTHER_WORKBOOKS else ""
         hint = "unpack it first; " if kinds & {*_PACKED, ".gz"} else hint
-        raise CatalogError(f"{catalog!r} holds no catalog file (found: {names}); {hint}{allowed}")
+        raise CatalogError(f"{catalog!r} has no catalog file (found: {names}); {hint}{allowed}")
     for sentence in _left_out(catalog, set(found) - set(partitions)):
         told(sentence)
     return partitions
 
 
 def _left_out(catalog: str, files: Iterable[str]) -> Iterator[str]:
-    """What to say of files that were left out beside others, and may have products in them."""
+    """Sentences on left-out files that may have products."""
     unsure = [f for f in files if f.lower().endswith(UNSURE) and Path(f).name.lower() not in _OF_DATA_SETS]
     others = [f for f in files if not f.lower().endswith(SUFFIXES)]
     endings = ", ".join(UNSURE)
@@ -77,7 +76,7 @@ def _named(files: Iterable[str], endings: Collection[str]) -> list[str]:
 
 
 def _files(catalog: str) -> list[str]:
-    """The file or folder of that very name, else what the pattern matches with its brackets taken literally, or not."""
+    """The file or folder of that exact name, else the pattern's matches, with brackets taken literally or not."""
     catalog = absolute(catalog).rstrip("/")
     found, given = files_below(catalog), catalog
     for pattern, special in ((catalog.replace("[", "[[]"), "[*?]"), (catalog, r"[*?\[]")):
@@ -87,7 +86,7 @@ def _files(catalog: str) -> list[str]:
 
 
 def _alternatives(catalog: str) -> list[str]:
-    """``catalog`` with braces resolved as a shell does: ``{shoes,hats}-*.parquet`` are two globs."""
+    """``catalog`` with braces expanded as in a shell: ``{shoes,hats}-*.parquet`` gives two globs."""
     braces = re.search(r"\{([^{}]*,[^{}]*)\}", catalog)
     if braces is None or files_below(absolute(catalog)):
         return [catalog]

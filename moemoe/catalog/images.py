@@ -1,6 +1,6 @@
-"""Images from outside: found only inside the catalog's folder, limited in size, really decoded, shrunk once.
+"""Reads untrusted images: only from the catalog's folder, limited in size, fully decoded, shrunk once.
 
-Nothing here reaches into the network: an image behind a URL is read as it was fetched before (``url_images``).
+Nothing here uses the network: images behind URLs were fetched before (``url_images``).
 """
 
 import io
@@ -20,21 +20,21 @@ MAX_BYTES = 32 * 2**20
 MAX_PIXELS = 50_000_000
 LONGEST_SIDE = 256
 
-#: The user and password before the host of a URL, whatever its scheme; also one whose password holds a bare slash.
+#: The user and password in a URL of any scheme; the password may have an unescaped slash.
 _USERINFO = re.compile(
     r"^(\s*(?:[a-z][a-z0-9+.-]*+:(?://)?|//))(?:[^/?#]*@|[^/?#@:]*+:[0-9\]]*+[^0-9/?#@\]][^@]*+@)", re.IGNORECASE
 )
-#: Name and value of a URL's parameter; blanks may be in both.
+#: Name and value of a URL's parameter; both may have blanks.
 _PARAMETER = re.compile(r"([?&;]([^=&;#?]*+)=)[^&;#]++")
 
-#: Pillow knows more, among them formats that start other programs (EPS).
+#: Pillow reads more formats, among them some that start other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-#: How their files begin: all but WEBP and AVIF.
+#: The first bytes of their files, except WEBP and AVIF.
 _STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-#: What ``shrink_image`` leaves as it is; every reader of a shard decodes these.
+#: Formats that ``shrink_image`` keeps; every reader of a shard decodes these.
 KEPT_FORMATS = ("JPEG", "PNG")
 
-#: EXIF's orientation -> what makes the image upright.
+#: EXIF orientation -> the transposition that makes the image upright.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -45,7 +45,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-#: How Amazon Berkeley Objects' archives unpack: listings in the one folder, their images in the other.
+#: Folders of Amazon Berkeley Objects' unpacked archives: listings, and their images.
 ABO_LISTINGS, ABO_IMAGES = "/listings/metadata/", "../../images/"
 
 MISSING, UNREADABLE = "image file is missing", "image file is not readable"
@@ -54,12 +54,12 @@ IS_URL, IS_ABSOLUTE, IS_WINDOWS = "image is a URL", "image path is absolute", "i
 UNDECODABLE, CUT_SHORT, EMPTY = "image does not decode", "image is cut short", "image is empty"
 TOO_LARGE, TOO_MANY_PIXELS = "image file is too large", "image has too many pixels"
 
-# Pillow warns from 89 megapixels on; above MAX_PIXELS we refuse, so that the warning says nothing new.
+# Pillow warns from 89 megapixels on; that is redundant, as images above MAX_PIXELS are refused.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class ImageError(CatalogError):
-    """An image that is quarantined; ``reason`` is one of few, ``detail`` says what was seen."""
+    """An image that is quarantined; ``reason`` is one of a few, ``detail`` has the specifics."""
 
     def __init__(self, reason: str, detail: str):
         super().__init__(f"{reason}: {detail}")
@@ -69,15 +69,14 @@ class ImageError(CatalogError):
 def load_image(
     image: Mapping[str, Any] | None, partition: str, read_url: Callable[[str], bytes] | None = None
 ) -> bytes | None:
-    """The encoded bytes of a catalog's ``image``, or None where it names none; ``bytes`` wins over ``path``.
+    """The encoded bytes of a catalog's ``image``, or None if it has neither; ``bytes`` takes precedence over ``path``.
 
-    ``path`` is relative to the folder (on S3: the prefix) of the catalog file ``partition`` and must stay in it,
-    symbolic links included; the one way up that is followed leads from ABO_LISTINGS to ABO_IMAGES. An ``s3://`` URI is
-    followed only where the catalog itself lies on S3, so that a file handed over by mail cannot reach into one's
-    buckets.
+    ``path`` is relative to the folder (on S3: the prefix) of the catalog file ``partition`` and must stay in it, also
+    through symbolic links; the only exception leads from ABO_LISTINGS to ABO_IMAGES. An ``s3://`` URI is read only if
+    the catalog itself is on S3, so that a file received by mail cannot read from the user's buckets.
 
     Args:
-        read_url: gives the bytes of an http(s) URL that was fetched before (``UrlImages.read``); None: no URL is read.
+        read_url: returns the bytes of an already fetched http(s) URL (``UrlImages.read``); None: URLs are refused.
 
     Raises:
         ImageError: missing, outside, not a relative path, not readable, empty, or larger than ``MAX_BYTES``.
@@ -101,17 +100,17 @@ def load_image(
 
 
 def is_url(path: str | None) -> bool:
-    """Whether ``path`` is an http(s) URL, which ``url_images`` can fetch; "//HOST/PATH", as shops write it, is one."""
+    """Whether ``path`` is an http(s) URL, which ``url_images`` can fetch; shops' "//HOST/PATH" is one."""
     return bool(path and re.match(r"\s*(?:https?:|//)", path, re.IGNORECASE))
 
 
 def shown(path: str) -> str:
-    """``path`` as a message has it: quoted, cut, without user, password, signature and token of a URL."""
+    """``path`` for messages: quoted, truncated, without a URL's user, password, signature and token."""
     return repr(without_secret_parameters(_USERINFO.sub(r"\1", path), _PARAMETER)[:200])
 
 
 def _from_images(path: str, partition: str) -> tuple[str, str]:
-    """``path`` and ``partition``, as if a listing whose image is one of ABO_IMAGES lay in their folder."""
+    """``path`` and ``partition``, rewritten for an image in ABO_IMAGES as if the listing were in that folder."""
     folder, name = partition.rpartition("/")[::2]
     if path.startswith(ABO_IMAGES) and f"{folder}/".endswith(ABO_LISTINGS):
         return path.removeprefix(ABO_IMAGES), beside(partition, ABO_IMAGES + name)
@@ -165,17 +164,17 @@ def _check_relative(path: str) -> None:
 
 
 def check_image(data: bytes) -> None:
-    """Decodes the whole image, after its header has been found within ``MAX_PIXELS``. Raises ImageError."""
+    """Decodes the whole image, after checking its header against ``MAX_PIXELS``. Raises ImageError."""
     with _opened(data) as image:
-        image.draft(None, (64, 64))  # a JPEG at up to an eighth: every byte is read, few pixels are made
+        image.draft(None, (64, 64))  # a JPEG at up to an eighth of its size: reads every byte, but makes few pixels
         _decode(image)
 
 
 def shrink_image(data: bytes, longest: int = LONGEST_SIDE) -> bytes:
-    """``data`` itself where it is a JPEG or PNG of at most ``longest`` px a side, else an upright RGB JPEG that is.
+    """``data`` itself if it is a JPEG or PNG of at most ``longest`` pixels a side, else an upright RGB JPEG that is.
 
-    Re-encoded too, whatever their size: images that a plain conversion to RGB would spoil (16-bit, transparent) and
-    those that the camera held on its side. Raises ImageError.
+    Also re-encodes images that a plain conversion to RGB would spoil (16-bit, transparent), and rotated ones. Raises
+    ImageError.
     """
     with _opened(data) as image:
         is_plain = not _is_deep(image) and not _is_clear(image) and _turn(image) is None
@@ -183,7 +182,7 @@ def shrink_image(data: bytes, longest: int = LONGEST_SIDE) -> bytes:
             return data
         image.draft("RGB", (2 * longest, 2 * longest))
         _decode(image)
-        turn = _turn(image)  # a conversion to RGB loses it
+        turn = _turn(image)  # before the conversion to RGB, which drops it
         small = to_rgb(image)
         small = small if turn is None else small.transpose(turn)
         small.thumbnail((longest, longest), Image.Resampling.LANCZOS)
@@ -193,7 +192,7 @@ def shrink_image(data: bytes, longest: int = LONGEST_SIDE) -> bytes:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """RGB of any mode: 16-bit is scaled to 8, what is transparent shows white."""
+    """Converts any mode to RGB: 16-bit is scaled to 8, transparent pixels become white."""
     if _is_deep(image):
         image = image.convert("F").point(lambda value: value / 256 + 0.0).convert("L")
     if _is_clear(image):
@@ -211,7 +210,7 @@ def _is_clear(image: Image.Image) -> bool:
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    """What makes the image upright, None if it is."""
+    """The transposition that makes the image upright; None if it is upright."""
     try:
         return _TURNS.get(int(image.getexif().get(ExifTags.Base.Orientation, 1)))
     except Exception:  # hostile EXIF data
@@ -236,14 +235,14 @@ def _opened(data: bytes) -> Image.Image:
 
 
 def check_start(head: bytes) -> None:
-    """Whether a file may be one of FORMATS, by how it begins, before the rest is there. Raises ImageError."""
+    """Raises ImageError if a file's first bytes show that it is not one of FORMATS."""
     is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     if not (head.startswith(_STARTS) or is_webp or "AVIF" in _kind(head)):
         raise ImageError(UNDECODABLE, f"{_kind(head)}; allowed are {', '.join(FORMATS)}")
 
 
 def _kind(data: bytes) -> str:
-    """What a file that is none of FORMATS looks like."""
+    """A description of a file that is not one of FORMATS."""
     head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if data[4:8] == b"ftyp":
         brands = {data[i : i + 4] for i in range(8, min(int.from_bytes(data[:4]), 128), 4)}  # its own, then others
@@ -256,7 +255,7 @@ def _kind(data: bytes) -> str:
     kinds = {b"<!doctype html": "a web page", b"<html": "a web page", b"%pdf": "a PDF", b"8bps": "a Photoshop file"}
     kinds |= {b"%!ps": "a PostScript file", b"\xff\x0a": "a JPEG XL image", b"<?xml": "an XML file"}
     found = next((kind for start, kind in kinds.items() if head.startswith(start)), None)
-    return found or f"not one of those that are read; begins with {data[:8]!r}"
+    return found or f"not a supported format; begins with {data[:8]!r}"
 
 
 def _decode(image: Image.Image) -> None:

@@ -1,4 +1,4 @@
-"""Every layout by name, and which of them a file has."""
+"""All layouts by name, and the detection of a file's layout."""
 
 import re
 from itertools import chain
@@ -38,26 +38,26 @@ _EXPORTS = (shopify, google, amazon, woocommerce, magento, bigcommerce, prestash
 _APIS = (shopify_api, woocommerce_api, magento_api)
 _DATA_SETS = (flipkart, kaggle_fashion, amazon_reviews, abo)
 LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, long_form, *_EXPORTS, *_APIS, *_DATA_SETS)}
-#: What is in the cells of a product, and is no name of a column.
+#: Content of a product's cell that is not a column name.
 _OF_A_PRODUCT = re.compile(r"[\d.,]+|https?://.*")
-#: These go by the contract's names of columns; if one is named and does not fit, reading says which column it lacks.
+#: Layouts that use the contract's ``columns:``. If one is named but does not fit, the error names the missing column.
 BY_CONTRACT = (own.LAYOUT.name, flat.LAYOUT.name, long_form.LAYOUT.name)
 
 
 def check_layout(name: str) -> None:
-    """Raises ConfigError if ``--layout`` does not know the name."""
+    """Raises ConfigError if ``--layout`` has no such name."""
     if name != AUTO and name not in LAYOUTS:
         raise ConfigError(f"--layout {name!r} is unknown{did_you_mean(name, [AUTO, *LAYOUTS])}")
 
 
 def layout_of(file: SellerFile, name: str = AUTO) -> Layout:
-    """The layout that is named, or recognised.
+    """The named or recognised layout.
 
-    Of a workbook the first sheet that has it is taken: ``file.table`` becomes that sheet's.
+    In a workbook the first sheet with that layout is used: ``file.table`` is set to it.
 
     Raises:
         ConfigError: the name is unknown.
-        CatalogError: no layout fits the file, or more than one, or not the one that is named.
+        CatalogError: no layout fits the file, or several do, or the named one does not.
     """
     layout = _found(file, name)
     _respell(file, layout)
@@ -87,7 +87,7 @@ def _found(file: SellerFile, name: str) -> Layout:
 
 
 def _fitting(file: SellerFile, name: str) -> list[str]:
-    """The layouts that fit by the file's own spelling of its columns; if none does, or not the named one, by theirs."""
+    """The layouts that fit the file's column names; else those that fit the respelled names."""
     fitting = [layout.name for layout in LAYOUTS.values() if layout.fits(file)]
     if name not in fitting and (name != AUTO or not fitting):
         for layout in LAYOUTS.values():
@@ -100,14 +100,14 @@ def _fitting(file: SellerFile, name: str) -> list[str]:
 
 
 def _respell(file: SellerFile, layout: Layout) -> None:
-    """Brings the columns to the layout's own spelling; what a path says of all rows is none of its columns."""
+    """Respells the columns as the layout does, except those from the path."""
     file.table.respell({})
     own = [column for column in file.table.columns if column not in file.table.constants]
     file.table.respell(respelled(own, layout.names))
 
 
 def ignored_columns(file: SellerFile, layout: Layout) -> dict[str, str]:
-    """Columns of a file that the contract names, in a layout that has names of its own -> the catalog columns."""
+    """A file's columns that the contract maps, though the file's layout has its own names -> the catalog columns."""
     if layout.name in BY_CONTRACT:
         return {}
     named = {own: name for name, own in file.plain_names().items()}
@@ -116,7 +116,7 @@ def ignored_columns(file: SellerFile, layout: Layout) -> dict[str, str]:
 
 
 def _unknown(file: SellerFile, name: str) -> CatalogError:
-    """What to say of a file that no layout fits, or not the one that is named."""
+    """The error for a file that no layout fits, or not the named one."""
     partition = file.table.partition
     asked = LAYOUTS.values() if name == AUTO else [LAYOUTS[name]]
     if hint := next(filter(None, (layout.nearly(file) for layout in asked)), None):
@@ -128,14 +128,12 @@ def _unknown(file: SellerFile, name: str) -> CatalogError:
     header = "; the first row is taken for the header" if isinstance(file.table, GridTable) else ""
     if file.table.format.startswith("CSV") and len(file.table.columns) == 1:
         signs = ", ".join(DELIMITERS.values())
-        header += (
-            f"; if its cells have another sign between them than {signs}, write it above the header, as in `sep=:`"
-        )
+        header += f"; if its delimiter is not among {signs}, declare it above the header, as in `sep=:`"
     if header and any(map(_OF_A_PRODUCT.fullmatch, file.table.columns)):
         shown = ", ".join(repr(column[:60]) for column in file.table.columns[:9])
         header = f"; its first row, {shown}, looks like a product: each file needs the header as its first row"
     try:
         own.check(file)
     except CatalogError as error:
-        return CatalogError(f"{error}; it has none of the layouts {others} either{header}")
-    return CatalogError(f"{partition} has none of the layouts {own.LAYOUT.name}, {others}")
+        return CatalogError(f"{error}; it does not fit the layouts {others} either{header}")
+    return CatalogError(f"{partition} does not fit any of the layouts {own.LAYOUT.name}, {others}")

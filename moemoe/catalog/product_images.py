@@ -1,4 +1,4 @@
-"""A product's images in their order: the ``image`` of its row, then those of the list ``images`` that it is not."""
+"""A product's images in order: the ``image`` of its row, then the others of the list ``images``."""
 
 import hashlib
 from contextlib import suppress
@@ -21,13 +21,13 @@ _SEVERAL = f"(?i){_SEVERAL_URLS}|{_SEVERAL_FILES}|{_LIST}|{_ENDS_LIST}|^{OPENING
 
 
 def first_and_further(batch: pa.RecordBatch, most: int) -> pa.RecordBatch:
-    """``batch`` (CATALOG) with each product's first image in ``image`` and those after it in ``images``.
+    """``batch`` (CATALOG) with each product's first image in ``image`` and the others in ``images``.
 
-    If a row has no ``image``, that is the first of its ``images``. An image that is listed twice counts once: one of
-    the same path, or without path of the same bytes.
+    Without ``image``, the first of ``images`` is used. Duplicates (equal paths, or without a path equal bytes) count
+    once.
 
     Args:
-        most: of a product; images after so many are left out.
+        most: most images of a product; further ones are left out.
     """
     batch = _with_lists_apart(batch)
     listed = batch["images"]
@@ -62,7 +62,7 @@ def first_and_further(batch: pa.RecordBatch, most: int) -> pa.RecordBatch:
 
 
 def _with_lists_apart(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """``batch`` in which several URLs or files in a cell ``image``, or in an item of ``images``, are an image each."""
+    """Splits several URLs or files in a cell ``image``, or in an item of ``images``, into single images."""
     listed = batch["images"]
     rows = np.repeat(np.arange(batch.num_rows), pc.fill_null(pc.list_value_length(listed), 0).to_numpy())
     several = {*_several(batch["image"]).tolist(), *rows[_several(listed.flatten())].tolist()}
@@ -77,13 +77,13 @@ def _with_lists_apart(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _several(images: pa.Array) -> np.ndarray:
-    """Which of the images have a path that may be several, or a formula or HTML with one."""
+    """The images whose path may contain several, or is a formula or HTML."""
     paths = pc.struct_field(images, "path")
     return np.flatnonzero(pc.fill_null(pc.match_substring_regex(paths, _SEVERAL), False).to_numpy(False))
 
 
 def _apart(image: dict[str, Any] | None) -> list[dict[str, Any] | None]:
-    """The images that the path of one names; a list of something else is left as it is, an empty one is no image."""
+    """The images named in an image's path; a list of anything else is unchanged, an empty list is no image."""
     if image is not None and image["bytes"] is None and image["path"]:
         with suppress(RowError):
             is_list = image["path"].lstrip().startswith("[")
@@ -92,5 +92,5 @@ def _apart(image: dict[str, Any] | None) -> list[dict[str, Any] | None]:
 
 
 def images_in(batch: pa.RecordBatch, row: int) -> list[dict[str, Any] | None]:
-    """The images of a row of such a batch, the first one first and None if there is none."""
+    """The images of a row of such a batch; the first item is None if there is no image."""
     return [batch["image"][row].as_py(), *(batch["images"][row].as_py() or [])]

@@ -37,12 +37,12 @@ GROUP_BYTES = 128 * 2**20
 
 @dataclass(frozen=True)
 class Collected:
-    """A part of what was read of a catalog: ``products`` (PRODUCTS), ``quarantine`` (QUARANTINE), the ``rows`` read.
+    """A part of a catalog: ``products`` (PRODUCTS), ``quarantine`` (QUARANTINE), and the number of ``rows`` read.
 
-    ``readings`` say how the files were read that ended in this part.
+    ``readings`` say how the files that ended in this part were read.
 
-    Every row read is a product, or a quarantine entry of another field than its images'. A row has one entry at most,
-    and one for each further image (``image.2``, ...) that cannot be used.
+    Every row becomes a product, or a quarantine entry for a field other than images. A row has at most one entry, and
+    one for each further image (``image.2``, ...) that cannot be used.
     """
 
     products: pa.Table
@@ -52,10 +52,9 @@ class Collected:
 
 
 def plan_tasks(partitions: Sequence[str], max_products: int | None = None) -> list[list[int]]:
-    """The numbers of all partitions in at most MAX_GROUPS consecutive groups, one per task.
+    """The indices of all partitions in at most MAX_GROUPS consecutive groups, one per task.
 
-    A group has at least GROUP_BYTES, but for the last, so that a small catalog is one task; the first ``max_products``
-    rows are one task's too.
+    A group has at least GROUP_BYTES, except the last, so a small catalog is one task, and so are ``max_products`` rows.
     """
     if max_products is not None:
         return [list(range(len(partitions)))]
@@ -64,7 +63,7 @@ def plan_tasks(partitions: Sequence[str], max_products: int | None = None) -> li
     groups: list[list[int]] = [[]]
     held = 0
     for partition, more in enumerate(sizes):
-        if held >= least and more:  # an empty file at the end is no task of its own
+        if held >= least and more:  # an empty file at the end is not a separate task
             groups.append([])
             held = 0
         groups[-1].append(partition)
@@ -84,18 +83,18 @@ def collect_products(
 ) -> Iterator[Collected]:
     """Reads a catalog once and checks every row and every image; yields parts of about PART_ROWS rows.
 
-    Set aside are rows that cannot be read, have no product id, no product type, or neither title nor description. A
-    image that cannot be used (see ``images``) is quarantined while its product stays, without image. Products
-    whose type the contract does not know, and product ids that repeat, stay: the contract's expectations speak of them.
+    Quarantined are rows that cannot be read, or lack product id, product type, or both title and description. An image
+    that cannot be used (see ``images``) is quarantined, and its product stays without it. Products with a type that the
+    contract does not have, and repeated product ids, stay: the contract's expectations cover them.
 
     Args:
-        partitions: of ``find_partitions``; PRODUCTS' ``partition`` counts them from 0.
-        group: the numbers of the partitions to read; all by default.
-        max_products: read the first rows only, this many.
-        progress: told the number of rows read so far, after each batch.
-        layout: of all files, by name; else each file's is recognised.
-        fetcher: fetches images that are URLs; None: such an image is quarantined.
-        images: how many images of a product are read; those after them are not looked at.
+        partitions: from ``find_partitions``; ``partition`` in PRODUCTS is an index into them.
+        group: indices of the partitions to read; all by default.
+        max_products: read at most this many rows, the first ones.
+        progress: called with the number of rows read so far, after each batch.
+        layout: name of all files' layout; by default each file's is recognised.
+        fetcher: fetches images behind URLs; None: such images are quarantined.
+        images: number of images per product to read; further ones are ignored.
 
     Raises:
         CatalogError: the catalog cannot be read.
@@ -136,7 +135,7 @@ def collect_products(
 
 @dataclass(frozen=True)
 class CollectedPart:
-    """Where a ``Collected`` was put, its numbers (rows read, products, usable images), and how files were read."""
+    """The path of a stored ``Collected``, its counts (rows, products, usable images), and how files were read."""
 
     products: str
     quarantine: str
@@ -147,7 +146,7 @@ class CollectedPart:
 
 
 def write_parts(parts: Iterable[Collected], folder: str) -> list[CollectedPart]:
-    """Puts what ``collect_products`` yields under ``folder``; the same catalog gives the same files again."""
+    """Writes the parts from ``collect_products`` to ``folder``; the same catalog gives the same files."""
     written = []
     for i, part in enumerate(parts):
         products = write_table(part.products, part_uri(join(folder, "products"), i))
@@ -161,7 +160,7 @@ def write_parts(parts: Iterable[Collected], folder: str) -> list[CollectedPart]:
 
 @dataclass(frozen=True)
 class Collection:
-    """A whole catalog as it was collected, with the numbers of ``CollectedPart`` in all."""
+    """A whole collected catalog, with the sums of the counts of ``CollectedPart``."""
 
     parts: list[CollectedPart]
 
@@ -182,15 +181,15 @@ class Collection:
 
     @property
     def readings(self) -> list[Reading]:
-        """How the files were read, those that are alike as one."""
+        """How the files were read, equal readings merged."""
         return merge_readings(reading for part in self.parts for reading in part.readings)
 
     def quarantine(self) -> pa.Table:
-        """What was quarantined (QUARANTINE)."""
+        """The quarantined rows and images (QUARANTINE)."""
         return pa.concat_tables([QUARANTINE.empty_table(), *(read_table(part.quarantine) for part in self.parts)])
 
     def check_quarantine_share(self, quarantine: pa.Table, contract: Contract) -> None:
-        """Raises CatalogError if there are no rows, or more of them than the contract allows are quarantined."""
+        """Raises CatalogError if there are no rows, or more quarantined ones than the contract allows."""
         if not self.rows:
             raise CatalogError("the catalog has no rows")
         count = _rows_in(quarantine)
@@ -211,7 +210,7 @@ class Collection:
 
 
 def _rows_in(quarantine: pa.Table) -> int:
-    """How many rows the quarantine's entries are of; several of one product's further images count once."""
+    """The number of rows with quarantine entries; several entries of one row count once."""
     is_further = pc.fill_null(pc.starts_with(quarantine["field"], f"{IMAGE}."), False)
     rows, further = quarantine.filter(pc.invert(is_further)), quarantine.filter(is_further)
     return len(rows) + len(set(further["product_id"].to_pylist()) - set(rows["product_id"].to_pylist()))
@@ -283,7 +282,7 @@ def _accept(
 def _hash_if_usable(
     image: dict[str, Any] | None, partition: str, read_url: Callable[[str], bytes] | None
 ) -> str | ImageError | None:
-    """SHA-256 (hex) of the image's bytes, None where there is none, or why it cannot be used."""
+    """SHA-256 (hex) of the image's bytes, None if there is no image, or the reason why it cannot be used."""
     try:
         data = load_image(image, partition, read_url)
         if data is None:
@@ -309,17 +308,17 @@ def read_products_with_images(
 ) -> Iterator[pa.Table]:
     """``products`` in slices, with last columns ``image`` (binary) and ``further_images`` (list of binary).
 
-    The catalog is read again, once. Images come as ``shrink_image`` makes them; null where their hash is null.
+    Reads the catalog again, once. Images are processed by ``shrink_image``, and null if their hash is null.
 
     Args:
-        partitions: those that ``collect_products`` read, in the same order.
-        products: parts of PRODUCTS, or some rows of them, by partition and row.
+        partitions: the same as for ``collect_products``, in the same order.
+        products: parts of PRODUCTS, or some rows of them, sorted by partition and row.
         layout: as for ``collect_products``.
-        read_url: gives the bytes of a URL that ``collect_products`` has fetched (``UrlImages.read``).
+        read_url: returns the bytes of a URL that ``collect_products`` has fetched (``UrlImages.read``).
         images: as for ``collect_products``.
 
     Raises:
-        CatalogError: a product or image is no longer what ``collect_products`` saw.
+        CatalogError: a product or image has changed since ``collect_products``.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for index, parts in groupby(_by_partition(products), lambda part: part["partition"][0].as_py()):
@@ -327,7 +326,7 @@ def read_products_with_images(
 
 
 def _by_partition(products: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """``products`` cut where another partition begins."""
+    """``products``, split by partition."""
     for part in products:
         where = part["partition"].to_numpy()
         edges = [0, *(np.flatnonzero(np.diff(where)) + 1), len(where)]

@@ -1,10 +1,10 @@
 """A first contract for a new catalog, to be edited by a person.
 
 ``moemoe profile CATALOG --dataset NAME [--output FILE]`` reads a catalog once, in bounded memory, and writes its
-product types, attributes and values with their numbers to data_contracts/NAME/contract.yaml, where flows find it;
-spellings that differ in punctuation or in the plural only are suggested as aliases of the most frequent one. Of
-"50% Acrylic" the share is left out. A key whose labels are mostly a number with a unit, or one that ends with the unit
-of its numbers ("Width (cm)"), is suggested as a measurement.
+product types, attributes and values with their counts to data_contracts/NAME/contract.yaml, where flows find it.
+Spellings that differ only in punctuation or plural are suggested as aliases of the most frequent one. The share in
+"50% Acrylic" is dropped. A key whose labels are mostly numbers with a unit, or whose name ends with a unit
+("Width (cm)"), is suggested as a measurement.
 """
 
 import argparse
@@ -36,23 +36,23 @@ from moemoe.errors import CatalogError
 
 #: A key with more distinct values than this is free text; counting them stops there, so memory stays bounded.
 MAX_VALUES = 2000
-#: Suggested as values: those with at least this many labels, at most so many per attribute.
+#: Least number of labels of a suggested value, and most values per attribute.
 LEAST_LABELS, MOST_VALUES = 3, 60
-#: Characters of a product type, key or value at most; a longer one is a sentence, and more than a YAML key holds.
+#: Most characters of a product type, key or value; longer ones are sentences, and too long for YAML keys.
 LONGEST = 120
-#: Suggested as attributes: keys that this share of the products has, whose suggested values cover most labels.
+#: Least share of products with a suggested attribute's key; its suggested values must also cover most labels.
 LEAST_FILL, COVERED = 0.005, 0.5
 SEPARATORS = ",;|"
-#: Those of Chinese and Japanese, suggested where a suggested value has them.
+#: Chinese and Japanese separators, suggested if a suggested value has them.
 FURTHER_SEPARATORS = "、，"
 _SEPARATOR = re.compile(f"[{SEPARATORS}{FURTHER_SEPARATORS}]")
-#: A label that may be a measure: a number is in its first characters.
+#: A label that may be a measure: it has a number in its first characters.
 _IS_NUMBER = re.compile(r"[^\d¼-¾⅐-⅞]{0,16}[\d¼-¾⅐-⅞].{0,60}").fullmatch
 
 
 @dataclass
 class Key:
-    """One raw key: its spellings, how many products have it, its values with their numbers.
+    """One raw key: its spellings, the number of products with it, its values with their counts.
 
     Args:
         separators: those of ``FURTHER_SEPARATORS`` that the labels have.
@@ -69,7 +69,7 @@ class Key:
 
 @dataclass
 class Profile:
-    """What a catalog holds."""
+    """The product types and keys of a catalog."""
 
     rows: int = 0
     images: int = 0
@@ -78,11 +78,11 @@ class Profile:
 
 
 def profile_catalog(partitions: Iterable[str], layout: str = AUTO, columns: Mapping[str, str] | None = None) -> Profile:
-    """Counts product types, keys and values over all partitions; memory grows with the distinct ones alone.
+    """Counts product types, keys and values over all partitions; memory grows only with the distinct ones.
 
     Args:
-        layout: of all partitions, by name; else each one's is recognised.
-        columns: catalog column -> the seller's, if it has another name.
+        layout: name of all files' layout; by default each file's is recognised.
+        columns: catalog column -> the seller's column, if it has another name.
 
     Raises:
         CatalogError: a file cannot be read, or its layout is not known.
@@ -106,7 +106,7 @@ def _count(entries: Sequence[tuple[str, str | None]], keys: dict[str, Key], miss
         if not normalized or len(name) > LONGEST or normalize_text(raw or "") in missing:
             continue
         key = keys.setdefault(normalized, Key())
-        if normalized not in seen:  # a repeated key is one product still
+        if normalized not in seen:  # a repeated key still counts as one product
             seen.add(normalized)
             key.spellings[" ".join(name.split())] += 1
         if len(key.measures) <= MAX_VALUES:
@@ -120,9 +120,9 @@ def _count(entries: Sequence[tuple[str, str | None]], keys: dict[str, Key], miss
 
 
 def suggest_aliases(names: Counter[str]) -> dict[str, tuple[int, list[str]]]:
-    """The most frequent spelling of each name -> number of all its spellings, and the other ones to list as aliases.
+    """The most frequent spelling of each name -> count of all its spellings, and the others, to list as aliases.
 
-    Spellings belong together where they are the same without punctuation, blanks and a plural s.
+    Spellings belong together if they are equal without punctuation, blanks and a plural s.
     """
     groups: dict[str, Counter[str]] = {}
     for name, count in names.items():
@@ -139,17 +139,17 @@ def suggest_aliases(names: Counter[str]) -> dict[str, tuple[int, list[str]]]:
 
 
 def _bare(name: str) -> str:
-    """``name`` without blanks and punctuation, except what tells names apart: 2.5 and 25, 10% and 10."""
+    """``name`` without blanks and punctuation, except where they distinguish names: 2.5 and 25, 10% and 10."""
     kept = (c for c in re.sub(r"(?<!\d)\.|\.(?!\d)", "", name) if c in "./%" or unicodedata.category(c)[0] not in "PZC")
     return "".join(kept) or name
 
 
 @dataclass(frozen=True)
 class _Attribute:
-    """A key that is suggested as an attribute, with ``values`` (see ``suggest_aliases``) or a measurement.
+    """A key that may be suggested as an attribute, with ``values`` (see ``suggest_aliases``) or a measurement.
 
     Args:
-        share: of the products that have it.
+        share: share of the products that have it.
     """
 
     name: str
@@ -160,7 +160,7 @@ class _Attribute:
 
     @property
     def left_out(self) -> str:
-        """Why it is none, empty if it is one."""
+        """Why the key is not suggested; empty if it is."""
         if self.share < LEAST_FILL:
             return "too few products"
         if self.measures:
@@ -171,7 +171,7 @@ class _Attribute:
         return "one value" if len(self.values) < 2 else ""
 
     def lines(self) -> list[str]:
-        """As YAML."""
+        """The attribute as YAML."""
         spellings = [spelling for spelling in self.key.spellings if normalize_key(spelling) != normalize_key(self.name)]
         head = [f"  {_inline(self.name)}: # {self.share:.1%} of the products", f"    keys: {_inline(spellings)}"]
         if self.measures is None:
@@ -188,11 +188,11 @@ class _Attribute:
         ]
 
     def lines_left_out(self) -> list[str]:
-        """Why it is none, as comments, and what may make it one."""
+        """Comments on why the key is not suggested, and what would make it an attribute."""
         reason, own = f"{len(self.key.values):,} values: {self.left_out}", None
         if self.share >= LEAST_FILL:
             own = suggest_of_numbers(self.key.measures, self.key.labels)
-        if own is not None and own.least != own.most:  # of which a comma may have made several values
+        if own is not None and own.least != own.most:  # a decimal comma may have split its values
             reason = f"numbers without a unit, {own.least} to {own.most}; if they have one, write it for {UNKNOWN}:"
         if several := dimensions_in(self.key.spellings.most_common(1)[0][0]):
             reason += f"; list it under keys of measurements named {', '.join(several)}"
@@ -222,7 +222,7 @@ def _attribute(key: Key, rows: int) -> _Attribute:
 
 
 def as_contract(found: Profile, dataset: str, columns: Mapping[str, str] | None = None) -> str:
-    """The contract as YAML with comments.
+    """Builds the contract as YAML with comments.
 
     Args:
         columns: see ``profile_catalog``.
@@ -274,7 +274,7 @@ def _inline(value: str | list[str]) -> str:
 
 
 def command(chosen: argparse.Namespace) -> None:
-    """Does ``moemoe profile``: writes the contract and prints what to do with it."""
+    """Runs ``moemoe profile``: writes the contract and prints the next steps."""
     output = output_of(chosen.dataset, chosen.output)
     check_layout(chosen.layout)
     columns = columns_given(chosen.column)

@@ -1,4 +1,4 @@
-"""A seller's catalog file -> record batches in one schema, whatever its format and layout, streaming."""
+"""Streams a seller's catalog file, in any format and layout, as record batches in one schema."""
 
 import tempfile
 from collections import Counter
@@ -26,10 +26,10 @@ from moemoe.storage import beside, exists, fetch, is_s3
 
 BATCH_ROWS = 256  # images travel with their rows: phone photos of 4 MB make a batch of 1 GB
 
-#: What is said of a column that the contract names for another catalog column.
-_IGNORED = f"the contract's `columns:` counts in the layouts {', '.join(BY_CONTRACT)} alone"
+#: The note on a column of the contract's ``columns:`` that is not used.
+_IGNORED = f"the contract's `columns:` applies only to the layouts {', '.join(BY_CONTRACT)}"
 
-#: Takes (row, field, reason, detail) of a row that cannot be read. Of records.OF_IMAGES only the row's images are lost.
+#: Called with (row, field, reason, detail) of an unreadable row. For records.OF_IMAGES only the row's images are lost.
 Quarantine = Callable[[int, str, str, str], None]
 
 
@@ -44,25 +44,25 @@ def read_batches(
     told: Callable[[Reading], None] = lambda _: None,
     images: int = 1,
 ) -> Generator[pa.RecordBatch, None, None]:
-    """The rows of one catalog file, in order, in the CATALOG schema.
+    """Reads the rows of one catalog file, in order, in the CATALOG schema.
 
-    ``image`` is a product's first image and ``images`` has those after it, see ``product_images``.
+    ``image`` is a product's first image and ``images`` has the others, see ``product_images``.
 
     Args:
-        partition: one of ``find_partitions``.
+        partition: a URI from ``find_partitions``.
         columns: catalog column -> the seller's column (``Contract.columns``).
-        quarantine: told of each row that cannot be read, before its batch comes; such a row is null in every
-            column, so that row numbers stay what they are. Without it such a row is an error.
+        quarantine: called for each unreadable row, before its batch is yielded; such a row is null in every column, so
+            that row numbers do not change. Without it such a row is an error.
         only: the catalog columns to read; the others come as null.
-        batch_rows: rows in a batch, at most.
+        batch_rows: most rows in a batch.
         required: the catalog columns that the file must have; backfill needs no labels.
-        layout: one by name, or recognised.
-        told: is given how the file was read, once, when its last batch has been taken or the iterator is closed.
+        layout: the layout's name; recognised by default.
+        told: called once with the ``Reading``, when the last batch has been taken or the iterator is closed.
         images: how many images of a product to keep.
 
     Raises:
-        CatalogError: the file cannot be read, is cut short, has no layout that is known or more than one, lacks a
-            column, or has one of a type that cannot become the catalog's.
+        CatalogError: the file cannot be read, is truncated, fits no known layout or several, lacks a column, or has one
+            of a type that cannot be converted.
     """
     quarantine = quarantine or _refuse(partition)
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
@@ -91,10 +91,10 @@ def read_batches(
 def open_file(
     partition: str, scratch: str, columns: Mapping[str, str | Sequence[str]], required: Sequence[str] = REQUIRED
 ) -> SellerFile:
-    """A catalog file, opened, before its layout is known.
+    """Opens a catalog file, before its layout is known.
 
     Args:
-        scratch: local folder for what comes from S3.
+        scratch: local folder for downloads from S3.
         columns, required: see ``read_batches``.
     """
 
@@ -114,15 +114,15 @@ def check_layouts(
     layout: str,
     required: Sequence[str] = REQUIRED,
 ) -> list[str]:
-    """Opens each local file and recognises its layout; of a shop's export also reads the first product.
+    """Opens each local file and recognises its layout; for a shop's export also reads the first product.
 
-    Files on S3 are left for later, as this would take a download.
+    Files on S3 are skipped, as they would have to be downloaded.
 
     Args:
         columns, required: see ``read_batches``.
 
     Returns:
-        What the user should know: columns that the contract names, in files whose layout has names of its own.
+        Notes for the user: columns that the contract maps, in files whose layout has its own names.
 
     Raises:
         ConfigError: the layout's name is unknown.
@@ -137,7 +137,7 @@ def check_layouts(
             found = layout_of(file, layout)
             columns_of = (found.name, *file.table.columns)
             if found.name not in BY_CONTRACT and columns_of not in alike:
-                next(iter(found.rows(file)), None)  # begins with the columns
+                next(iter(found.rows(file)), None)  # reading begins with the columns
                 alike.add(columns_of)
             if ignored := ignored_columns(file, found):
                 named = ", ".join(f"{name}: {column!r}" for column, name in ignored.items())
@@ -180,10 +180,10 @@ def _columnar_batches(
     only: Sequence[str],
     left_out: Counter[str],
 ) -> Iterator[pa.RecordBatch]:
-    """The batches, one with an unfit value row by row, so that it costs its row alone.
+    """The batches; one with an unfit value is read row by row, so that only its row is lost.
 
     Raises:
-        CatalogError: no row fits: it is the column that does not.
+        CatalogError: no row fits, so the column is at fault.
     """
     start = 0
     for batch in batches:
@@ -200,7 +200,7 @@ def _columnar_batches(
 
 
 def _record(row: Row | RowError, only: Sequence[str], left_out: Counter[str]) -> tuple[dict[str, Any], Problem | None]:
-    """The columns ``only`` of a row, and what cannot be read of it; {} if that is more than its images."""
+    """The columns ``only`` of a row, and its problem; {} if more than its images cannot be read."""
     problems: list[RowError] = []
     if not isinstance(row, RowError) and (chosen := in_its_markets_language(row)) is not row:
         left_out[CHOSEN] += 1

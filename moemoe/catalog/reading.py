@@ -1,4 +1,4 @@
-"""How the files of a catalog were read: format, layout, what became of each column, what was mended."""
+"""Records how the files of a catalog were read: format, layout, the use of each column, repairs."""
 
 import json
 import re
@@ -8,20 +8,20 @@ from dataclasses import asdict, dataclass
 
 from moemoe.contract.cell_text import without_invisible
 
-#: Columns without a name, which a table tells apart by a number.
+#: Columns without a name, numbered by the table.
 _NAMELESS = re.compile(r"(?:\(\d+\))?")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a file was read, or several that are alike.
+    """How a file, or several equal ones, was read.
 
     Args:
         format: such as "Parquet" or "CSV (semicolon)".
-        layout: by name.
-        columns: the files' columns -> what became of each: a catalog column, "attribute", "unused" or a few words.
-        counts: what was done to rows so that they could be read -> how many of them.
-        files: how many were read so; ``example`` is the first one's name.
+        layout: name of the layout.
+        columns: the files' columns -> their use: a catalog column, "attribute", "unused" or a few words.
+        counts: what was skipped or repaired -> number of rows.
+        files: number of files; ``example`` is the first one's name.
     """
 
     format: str
@@ -32,7 +32,7 @@ class Reading:
     files: int = 1
 
     def by_use(self) -> dict[str, list[str]]:
-        """What became of columns -> the columns, each in one line."""
+        """Use -> the columns with that use, each on one line."""
         uses: dict[str, list[str]] = {}
         for column, became in self.columns.items():
             shown = " ".join(without_invisible(column).split())
@@ -41,7 +41,7 @@ class Reading:
 
 
 def merge_readings(readings: Iterable[Reading]) -> list[Reading]:
-    """Those that differ in the counts alone as one, in the order in which they first came."""
+    """Merges readings that differ only in their counts, in the order of first occurrence."""
     merged: dict[tuple[str, str, tuple[tuple[str, str], ...]], Reading] = {}
     for one in readings:
         key = (one.format, one.layout, tuple(one.columns.items()))
@@ -54,10 +54,10 @@ def merge_readings(readings: Iterable[Reading]) -> list[Reading]:
 
 
 def to_json(readings: Iterable[Reading]) -> str:
-    """Readings as JSON."""
+    """Writes readings as JSON."""
     return json.dumps([asdict(reading) for reading in readings], indent=2, ensure_ascii=False)
 
 
 def from_json(text: str) -> list[Reading]:
-    """Readings of ``to_json``."""
+    """Reads the output of ``to_json``."""
     return [Reading(**values) for values in json.loads(text)]

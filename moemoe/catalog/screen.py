@@ -1,9 +1,9 @@
-"""Whether a catalog's row can be used: one rule for the pipeline, backfill and serving."""
+"""Decides whether a catalog's row can be used, for the pipeline, backfill and serving alike."""
 
 from moemoe.catalog.layouts.records import OF_IMAGES
 
 Problem = tuple[str, str, str]
-"""Field, reason and detail, as the quarantine has them."""
+"""Field, reason and detail, as in the quarantine."""
 
 
 def screen(
@@ -13,10 +13,10 @@ def screen(
     description: str | None,
     unreadable: Problem | None = None,
 ) -> Problem | None:
-    """What is wrong with a row; None if nothing is.
+    """The problem with a row; None if it has none.
 
     Args:
-        unreadable: what was found while the row was read. Of a row without usable image the texts are looked at too.
+        unreadable: a problem found while reading. If only images are affected, the texts are checked too.
     """
     if not is_usable(unreadable):
         return unreadable
@@ -30,5 +30,5 @@ def screen(
 
 
 def is_usable(problem: Problem | None) -> bool:
-    """Whether a row with this problem is a product all the same: one without an image, or without some of them."""
+    """Whether a row with this problem is still a product, without some or all of its images."""
     return problem is None or problem[0] in OF_IMAGES

@@ -1,10 +1,10 @@
-"""The images that were fetched from URLs: their bytes by content, and what became of each URL.
+"""The images fetched from URLs: their bytes by content hash, and a record of each URL's result.
 
-Under the folder lie ``bytes/ab/SHA-256`` and ``urls/ab/SHA-256 OF THE URL.json``, a file an image and one a URL: any
-number of tasks may write at once, nothing of it is held in memory, and a kill loses nothing that was fetched. Each file
-is written whole or not at all, the bytes before the URL's entry. They are not forced to the disk, which takes longer
-than all else: what a machine that lost its power left empty is fetched again. Delete a URL's entry (or ``urls/``) to
-have it fetched again.
+The folder has ``bytes/ab/SHA-256`` and ``urls/ab/SHA-256 OF THE URL.json``, one file per image and one per URL: any
+number of tasks may write concurrently, nothing is held in memory, and a kill loses nothing. Each file is written
+atomically, the bytes before the URL's entry. Files are not synced to disk, which would take longer than everything
+else: a file that is empty after a power failure is fetched again. Delete a URL's entry (or ``urls/``) to fetch it
+again.
 """
 
 import hashlib
@@ -17,54 +17,54 @@ from moemoe.errors import StorageError
 from moemoe.storage import join, read_bytes, size_of, write_bytes
 
 NOT_FETCHED = "image URL was not fetched"
-#: A URL that is dead is asked again after this time.
+#: A dead URL is requested again after this time.
 DEAD_SECONDS = 24 * 3600
 
 
 class UrlImages:
-    """What is known of the images behind URLs, in a folder or on ``s3://``."""
+    """The results of fetched image URLs, in a folder or on ``s3://``."""
 
     def __init__(self, folder: str):
         self.folder = folder
 
     @classmethod
     def under(cls, root: str) -> "UrlImages":
-        """Those of all runs under a root."""
+        """The results shared by all runs under a root."""
         return cls(join(root, "images"))
 
     def is_settled(self, url: str, since: float) -> bool:
-        """Whether the URL need not be asked: its bytes are here, it was dead less than a day ago, or failed just now.
+        """Whether the URL need not be requested: its bytes are stored, it was dead within a day, or it just failed.
 
         Args:
-            since: Unix time; what failed after it, for a reason that may pass, is not asked again.
+            since: Unix time; temporary failures after it are not retried.
         """
         entry = self._entry(url)
         if entry is None:
             return False
         if "sha256" in entry:
-            return size_of(self._bytes_uri(entry["sha256"])) == entry["bytes"]  # a machine may have died while writing
+            return size_of(self._bytes_uri(entry["sha256"])) == entry["bytes"]  # it may have been truncated by a crash
         return bool(entry["asked"] > (time.time() - DEAD_SECONDS if entry["is_dead"] else since))
 
     def keep(self, url: str, data: bytes) -> None:
-        """Keeps the bytes that a URL gave."""
+        """Stores the bytes of a URL."""
         sha256 = hashlib.sha256(data).hexdigest()
         if size_of(self._bytes_uri(sha256)) != len(data):
             write_bytes(self._bytes_uri(sha256), data, lasting=False)
         self._write(url, {"sha256": sha256, "bytes": len(data)})
 
     def keep_failure(self, url: str, error: ImageError, is_dead: bool) -> None:
-        """Keeps why a URL gave no image.
+        """Stores the reason why a URL gave no image.
 
         Args:
-            is_dead: whether this is the URL's own fault, so that it is not asked for a day.
+            is_dead: whether the URL itself is at fault, so that it is not requested for a day.
         """
         self._write(url, {"reason": error.reason, "detail": error.detail, "is_dead": is_dead})
 
     def read(self, url: str) -> bytes:
-        """The bytes that a URL gave.
+        """Reads the bytes of a URL.
 
         Raises:
-            ImageError: it gave none, with the reason; or it was never asked.
+            ImageError: it gave no image, with the reason; or it was never requested.
         """
         entry = self._entry(url)
         if entry is None:

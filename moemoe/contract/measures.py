@@ -155,7 +155,7 @@ class MeasureReader:
         return self._agreed(self._without_parts(self._with_inches(all_found, between), between), between)
 
     def _check(self, text: str, all_found: list[Found], between: list[str]) -> None:
-        """Raises MeasureError if the numbers in ``text``, or what stands around them, are no measure."""
+        """Raises MeasureError if the numbers in ``text``, or the words around them, rule out a measure."""
         if not all_found:
             raise MeasureError("no number")
         for found in all_found:

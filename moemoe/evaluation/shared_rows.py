@@ -187,7 +187,7 @@ def _check_rows(first: TestRows, second: TestRows) -> None:
     if len(keys[0]) == len(keys[1]) and (keys[0] == keys[1]).all():
         return
     if not np.isin(keys[0], keys[1]).any():
-        raise EvaluationError("the runs share no test row: they are of different datasets or splits")
+        raise EvaluationError("the runs have no test rows in common: they have different datasets or splits")
     for name, rows, mine, theirs in (("first", first, *keys), ("second", second, *keys[::-1])):
         if len(alone := np.flatnonzero(~np.isin(mine, theirs))):
             product, attribute = (rows.text(column, alone[0]) for column in ("product_id", "attribute"))

@@ -41,7 +41,7 @@ class AttributeModel:
 
         for name in (CONTRACT, THRESHOLDS, PREPROCESSING, ANSWERING):
             if not (Path(folder) / name).is_file():
-                raise ConfigError(f"{folder} holds no registered model: {name} is missing")
+                raise ConfigError(f"{folder} does not hold a registered model: {name} is missing")
         contract, thresholds = load_contract(Path(folder) / CONTRACT), Thresholds.load(folder)
         predictor = Predictor.load(folder, values=contract.canonical_values())
         check_preprocessing(folder)  # by a config that loading has found sound

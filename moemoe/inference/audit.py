@@ -117,7 +117,7 @@ def with_verdicts(audit: pa.Table, verdicts: Path, where: str) -> pa.Table:
     judged: dict[tuple[str, ...], str] = {}
     for number, row in enumerate(table.filled_rows(), start=1):
         if isinstance(row, RowError):
-            raise CatalogError(f"{where} is no file of verdicts: {row.detail}")
+            raise CatalogError(f"{where} is not a file of verdicts: {row.detail}")
         try:
             product, attribute, value, verdict = (
                 read(row.get(name)) or "" for name, read in zip((*KEY, "verdict"), _READ, strict=True)

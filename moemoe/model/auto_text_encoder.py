@@ -79,7 +79,7 @@ def load_backbone(config: ModelConfig) -> nn.Module:
     """The encoder that ``config.text.encoder`` names, with its weights.
 
     Raises:
-        ConfigError: it cannot be loaded as safetensors, weights are missing, it is no encoder of text, or it reads
+        ConfigError: it cannot be loaded as safetensors, weights are missing, it is not a text encoder, or it reads
             fewer tokens than the model has in a context or a question.
     """
     name = config.text.encoder
@@ -144,11 +144,11 @@ def _check_encodes(backbone: Any, name: str | None) -> None:
             first_BW = backbone(input_ids=ids_BK, attention_mask=torch.ones_like(ids_BK)).last_hidden_state[:, 0]
             decodes = torch.allclose(first_BW[0], first_BW[1], atol=1e-6)
     except Exception as error:
-        raise ConfigError(f"text.encoder {name!r} is no encoder of text ({first_line(error)})") from error
+        raise ConfigError(f"text.encoder {name!r} is not a text encoder ({first_line(error)})") from error
     if decodes:
         raise ConfigError(
-            f"text.encoder {name!r} is no encoder: model type {backbone.config.model_type} decodes; allowed are BERT, "
-            "ModernBERT, XLM-RoBERTa and the like (a T5 checkpoint goes to --weights)"
+            f"text.encoder {name!r} is not an encoder: model type {backbone.config.model_type} decodes; allowed are "
+            "BERT, ModernBERT, XLM-RoBERTa and the like (a T5 checkpoint goes to --weights)"
         )
 
 

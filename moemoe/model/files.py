@@ -21,7 +21,7 @@ def read_config(folder: str | Path, config_class: Any) -> Any:
     """The inverse. Raises ConfigError if the file is missing, damaged or of another system."""
     path = Path(folder) / "config.json"
     if not path.is_file():
-        raise ConfigError(f"{folder} holds no model: config.json is missing")
+        raise ConfigError(f"{folder} does not hold a model: config.json is missing")
     values = read_object(path)
     values.pop("system", None)
     return config_class.from_dict(values)
@@ -36,12 +36,12 @@ def read_weights(folder: str | Path, model: nn.Module) -> None:
     Raises:
         ConfigError: the weights do not fit ``config.json``, or are not finite: such a model would silently answer
             nothing.
-        SafetensorError: the file is no safetensors file.
+        SafetensorError: the file is not a safetensors file.
     """
     weights, own = load_file(Path(folder) / "model.safetensors"), model.state_dict()
     for name, weight in weights.items():
         if weight.is_floating_point() and not weight.isfinite().all():
-            raise ConfigError(f"{folder}/model.safetensors: {name} has values that are no numbers; train it again")
+            raise ConfigError(f"{folder}/model.safetensors: {name} has values that are not numbers; train it again")
     saved_as = {own[name].data_ptr(): name for name in weights.keys() & own.keys()}
     for name in own.keys() - weights.keys():
         if own[name].data_ptr() in saved_as:

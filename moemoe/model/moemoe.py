@@ -42,7 +42,7 @@ class MoEMoE(SavedModule):
     name = "moemoe"
     config_class: type[ModelConfig] = ModelConfig
     collator_class = Collator
-    limits = "answers any text, also one that is no value of the attribute"
+    limits = "answers any text, also values that the attribute does not have"
 
     def __init__(self, config: ModelConfig):
         super().__init__()

@@ -54,7 +54,7 @@ def read_audit(audit_uri: str, verdicts_uri: str | None) -> pa.Table:
         with TemporaryDirectory(prefix="moemoe-") as folder:
             audit = with_verdicts(audit, fetch(verdicts_uri, folder), verdicts_uri)
     if not any(audit["verdict"].to_pylist()):
-        raise CatalogError(f"{verdicts_uri or audit_uri} holds no verdict; judge on the audit's page first")
+        raise CatalogError(f"{verdicts_uri or audit_uri} has no verdicts; judge on the audit's page first")
     return audit
 
 

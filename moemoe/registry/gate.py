@@ -247,7 +247,7 @@ def _fails(name: str, threshold: Any, candidate: dict[str, float], baseline: dic
 
 
 def _broken(broken: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"the contract does not hold: {words}" for words in broken)
+    return tuple(f"failed expectation: {words}" for words in broken)
 
 
 def _without_nan(value: Any) -> Any:

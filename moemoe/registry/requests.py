@@ -158,7 +158,9 @@ def _table(form: str, value: Any) -> pd.DataFrame:
     """The table of a body in any of its forms; dtype object keeps integers beside missing values."""
     if form == SPLIT:
         if not isinstance(value, dict) or not {"columns", "data"} <= set(value) <= {"columns", "data", "index"}:
-            raise BadRequest(f"{form} is no table; allowed are columns, data and index, as DataFrame.to_dict('split')")
+            raise BadRequest(
+                f"{form} is not a table; allowed are columns, data and index, as DataFrame.to_dict('split')"
+            )
         names = value["columns"]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise BadRequest(f"{form} has columns {str(names)[:50]!r}; allowed is a list of names")
@@ -168,14 +170,16 @@ def _table(form: str, value: Any) -> pd.DataFrame:
         try:
             return pd.DataFrame(value["data"], columns=names, dtype=object)
         except (ValueError, TypeError) as error:
-            raise BadRequest(f"{form} is no table: {error}") from None
+            raise BadRequest(f"{form} is not a table: {error}") from None
     if isinstance(value, dict):
         try:
             value = _rows_of_columns(value) if _in_columns(value) else [value]
         except CatalogError as error:
             raise BadRequest(str(error)) from None
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise BadRequest(f"{form} is no list of rows; allowed are objects with a catalog's columns, one for each row")
+        raise BadRequest(
+            f"{form} is not a list of rows; allowed are objects with a catalog's columns, one for each row"
+        )
     return pd.DataFrame(value, dtype=object)
 
 

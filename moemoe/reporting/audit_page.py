@@ -18,7 +18,7 @@ KEYS = {RIGHT: "r", WRONG: "w", UNCLEAR: "u"}
 
 @dataclass(frozen=True)
 class Words:
-    """What a page calls itself, asks, counts, says where there is nothing, and how it names right and wrong."""
+    """A page's title, question and counter, its text if there are no rows, and its names for right and wrong."""
 
     title: str
     question: str
@@ -33,11 +33,11 @@ WORDS = {
         "Audit of {}",
         "Is the value right for this product?",
         "filled in",
-        "Nothing was filled in, so there is nothing to judge.",
+        "No values were filled in, so there is nothing to judge.",
     ),
     CONTRADICTS: Words(
         "Labels that {} contradicts",
-        "Which is right, the model or the catalog's label? (Both, or neither: unclear.)",
+        "Which is right, the model or the catalog's label? (If both or neither: unclear.)",
         "labels contradicted",
         "No accepted prediction contradicts a label, so there is nothing to judge.",
         "model",
@@ -50,7 +50,7 @@ def audit_page(audit: pa.Table, model_version: str, name: str, decision: str = F
     """The page of an AUDIT table of one decision.
 
     Args:
-        name: tells its verdicts from those of other audits, in browser and file.
+        name: the audit's name, under which the browser and the downloaded file keep its verdicts.
     """
     words = WORDS[decision]
     return template_page(
@@ -65,6 +65,6 @@ def audit_page(audit: pa.Table, model_version: str, name: str, decision: str = F
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as the page shows it; an audit of an earlier version has no text beside the title."""
+    """A row as the page shows it; audits of earlier versions have only the title, no text."""
     image = Image(row["image"], row["title"] or "") if row["image"] else None
     return {**row, "image": image, "text": row.get("text") or row["title"] or "(no text)"}

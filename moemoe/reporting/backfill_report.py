@@ -31,10 +31,10 @@ from moemoe.reporting.metric_tables import accepted_cell
 from moemoe.schemas import CONTRADICTS, FILLED
 
 EXAMPLES = 12
-JUDGE = "How right the filled values are, only people can say: judge a sample of them on the audit page. "
+JUDGE = "To find out how many of the filled values are right, judge a sample of them on the audit page. "
 NAMED = (
-    "The store is taken for one that the model has never seen: where a text names a single value of an attribute, it "
-    "is filled in, with a confidence of 1, whatever the model says."
+    "With these thresholds, the store counts as one that the model has never seen: if a text names exactly one value "
+    "of an attribute, that value is filled in with a confidence of 1, whatever the model answers."
 )
 TITLES = {
     FILLED: ("Filled in", Badge("filled in", GOOD)),
@@ -54,7 +54,7 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
         ("model", Code(model_version)),
         ("thresholds", thresholds),
         ("rows read", finished.rows),
-        ("products asked about", finished.products),
+        ("products processed", finished.products),
         ("rows or images quarantined", finished.quarantined),
         ("audit page", _beside(finished.audit.page)),
         ("page of contradicted labels", _beside(finished.label_audit.page)),
@@ -65,10 +65,10 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
         Facts(facts),
         Text(f"**{filled}{share}**; the model abstains from the others.", lead=True),
         Text(
-            f"Of the labels that are there, {total.agrees:,} agree with an accepted prediction and "
-            f"**{total.contradicts:,} contradict it**; of {total.abstained_labelled:,} the model is unsure. "
-            f"{JUDGE if total.filled else ''}The labels that an accepted prediction contradicts, where one of the two "
-            "is wrong, have a page of the same kind."
+            f"Of the catalog's labels, {total.agrees:,} agree with an accepted prediction and "
+            f"**{total.contradicts:,} contradict one**; for {total.abstained_labelled:,} the model abstains. "
+            f"{JUDGE if total.filled else ''}If an accepted prediction contradicts a label, one of the two is wrong: a "
+            "second page lists these labels."
         ),
         *([Text(NAMED)] if thresholds == UNFAMILIAR else []),
         *_few(finished.coverage),
@@ -79,13 +79,11 @@ def backfill_report(finished: Any, model_version: str, thresholds: str) -> Docum
         if examples := _examples(finished.sample, decision, badge):
             blocks.append(Section(title, [Examples(examples)]))
     if finished.blocked:
-        said = Text("Confident values that the contract's rules do not allow beside the product's other values.")
+        said = Text("Confident values that the contract's rules forbid together with the product's other values.")
         rows = sorted(finished.blocked.items(), key=lambda item: -item[1])
-        blocks.append(Section("Abstained from: contradiction", [said, Table(["rule", "values"], rows)]))
+        blocks.append(Section("Blocked by a contradiction rule", [said, Table(["rule", "values"], rows)]))
     if read := readings(finished.readings):
-        blocks.append(
-            Section("Catalog", read, collapsed=True, summary="layout of its files, what became of each column")
-        )
+        blocks.append(Section("Catalog", read, collapsed=True, summary="layout of its files, use of each column"))
     return Document("Backfill", blocks, f"Backfill | {model_version}")
 
 
@@ -103,9 +101,8 @@ def _few(coverage: Any) -> list[Block]:
         return []
     return [
         Notice(
-            f"The thresholds of {counted(len(few), 'cell')}, which filled in "
-            f"{counted(sum(c.filled for c in few), 'value')}, accept fewer "
-            f"than {FEW_PRODUCTS} validation products: judge these first."
+            f"The thresholds of {counted(len(few), 'cell')} accept fewer than {FEW_PRODUCTS} validation products; "
+            f"they filled in {counted(sum(c.filled for c in few), 'value')}. Judge these first."
         )
     ]
 
@@ -113,7 +110,7 @@ def _few(coverage: Any) -> list[Block]:
 def _coverage_table(coverage: Any) -> Table:
     heads: list[Column | str] = ["product type", "attribute"]
     heads += [Column(name, "missing") for name in ("values", "filled in", "share", "share, %")]
-    heads += [Column(name, "labels that are there") for name in ("agree", "contradict", "unsure")]
+    heads += [Column(name, "existing labels") for name in ("agree", "contradict", "abstained")]
     rows = []
     for c in coverage:
         share = Estimate(c.share)
@@ -122,7 +119,7 @@ def _coverage_table(coverage: Any) -> Table:
         rows.append(
             [c.product_type, c.attribute, *missing, c.agrees, c.contradicts, c.abstained_labelled, c.blocked, accepted]
         )
-    return Table([*heads, "against a rule", "accepted (validation)"], rows, filtered=True)
+    return Table([*heads, "blocked by a rule", "accepted (validation)"], rows, filtered=True)
 
 
 def _examples(sample: Any, decision: str, badge: Badge) -> list[Example]:

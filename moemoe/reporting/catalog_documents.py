@@ -1,4 +1,4 @@
-"""The cards of a catalog on its way to the shards: contract, labels, rare values, split, shards."""
+"""The cards of the steps from catalog to shards: contract, labels, rare values, split, shards."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,14 +27,14 @@ SPLIT_NAMES = ("train", "validation", "test")
 
 
 def document(title: str, blocks: Sequence[Block], is_sample: bool) -> Document:
-    """A step's document; one about the sample catalog says so first."""
+    """A step's document; for the sample catalog it begins with a notice."""
     return Document(title, [*([Notice(SYNTHETIC_NOTICE)] if is_sample else []), *blocks])
 
 
 def raw_catalog(
     report: Report, collection: Any, quarantine: "pa.Table", signs: Mapping[str, str], is_sample: bool
 ) -> Document:
-    """validate: every expectation with what was observed, and what was quarantined.
+    """validate: every expectation with its observed value, and the quarantined rows and images.
 
     Args:
         collection: ``moemoe.catalog.products.Collection``.
@@ -53,12 +53,12 @@ def raw_catalog(
         counts = quarantine.group_by(["field", "reason"]).aggregate([("reason", "count")]).to_pylist()
         counts.sort(key=lambda count: -count["reason_count"])
         rows_shown = [(c["field"], c["reason"], c["reason_count"]) for c in counts]
-        blocks += [Heading("Set aside"), Table(["field", "reason", "count"], rows_shown)]
+        blocks += [Heading("Quarantined"), Table(["field", "reason", "count"], rows_shown)]
     return document("Raw catalog against its contract", blocks, is_sample)
 
 
 def readings(found: Sequence[Any]) -> list[Block]:
-    """How the catalog's files were read: layout and format, what became of each column, what was mended.
+    """How the catalog's files were read: format, layout, the use of each column, counted repairs.
 
     Args:
         found: of ``moemoe.catalog.reading.Reading``.
@@ -69,20 +69,23 @@ def readings(found: Sequence[Any]) -> list[Block]:
         mended = "; ".join(f"{number:,} {what}" for what, number in one.counts.items())
         uses = [(became, len(columns), _listed(columns)) for became, columns in one.by_use().items()]
         blocks.append(Text(f"{files}: {one.format}, layout **{one.layout}**" + (f"; {mended}." if mended else ".")))
-        blocks.append(Table(["became", "columns", "the file's columns"], uses))
+        blocks.append(Table(["used as", "columns", "names in the file"], uses))
     return [Heading("How the files were read"), *blocks] if blocks else []
 
 
 def decimal_signs(signs: Mapping[str, str]) -> list[Block]:
-    """What "1.200" was taken for where the contract does not say.
+    """How "1.200" was read where the contract has no ``decimal_sign``.
 
     Args:
         signs: measurement -> the decimal sign that the catalog's labels show.
     """
     meaning = {".": ("point", "1.2", "1200"), ",": ("comma", "1200", "1.2")}
     rows = [(name, *meaning[sign], f'decimal_sign: "{sign}"') for name, sign in signs.items()]
-    told = "The contract does not say what 1.200 and 1,200 mean; other labels of the catalog show it."
-    heads = ["measurement", "decimal sign", "1.200 is", "1,200 is", "to settle it, write"]
+    told = (
+        "The contract does not say whether 1.200 and 1,200 are 1.2 or 1200, so the catalog's other labels decided. "
+        "To fix the choice, copy the line into the contract."
+    )
+    heads = ["measurement", "decimal sign", "1.200 is", "1,200 is", "line for the contract"]
     return [Heading("Decimal signs"), Text(told), Table(heads, rows)] if rows else []
 
 
@@ -92,7 +95,7 @@ def _listed(columns: Sequence[str]) -> str:
 
 
 def labels(normalized: Any, contradictions: Sequence[Any], is_sample: bool) -> Document:
-    """normalize: per attribute what became of its raw labels, the unmapped ones to write a rule for, contradictions.
+    """normalize: per attribute the counts of its raw labels, the unmapped ones that lack a rule, contradictions.
 
     Args:
         normalized: statistics, unread_keys, contradictions and product_types, as ``normalize_parts`` gives them.
@@ -119,12 +122,10 @@ def _unmapped(entry: Mapping[str, Any]) -> str:
 
 
 def _unread_keys(unread: "pa.Table") -> list[Block]:
-    """Raw keys that no attribute reads, with what to write into the contract."""
+    """Raw keys that no attribute reads, with lines for the contract."""
     if not unread.num_rows:
         return []
-    told = (
-        f"{unread.num_rows:,} raw keys, the most frequent first; all of them are in `unread-keys.parquet` of the run."
-    )
+    told = f"{unread.num_rows:,} raw keys, the most frequent first; the run's `unread-keys.parquet` lists all of them."
     rows = [
         [row["key"], Estimate(row["fill"]), ", ".join(row["values"]), Code(row["yaml"])]
         for row in unread.slice(0, SHOWN).to_pylist()
@@ -140,7 +141,7 @@ def _contradictions(found: Any, rules: Sequence[Any]) -> list[Block]:
         examples = found.examples.get(rule.words, {}).items()
         listed = "; ".join(f"{name}: {', '.join(values)}" for name, values in examples)
         rows.append([rule.words, rule.reason, found.products[rule.words], listed])
-    said = Text(f"{found.labels:,} of the labels above are dropped.")
+    said = Text(f"{found.labels:,} of the labels above were dropped.")
     return [Heading("Contradictory labels"), said, Table(["rule", "reason", "products", "examples"], rows)]
 
 
@@ -159,7 +160,7 @@ def split(reports: Sequence[Report], quarantine: "pa.Table", products: "pa.Table
         blocks += [Heading(report.title[0].upper() + report.title[1:]), *expectation_blocks(report)]
     if quarantine.num_rows:
         text = (
-            f"Quarantined, as they join groups of two earlier splits: {counted(quarantine.num_rows, 'product')}, e.g. "
+            f"Quarantined, because they connect groups of two splits: {counted(quarantine.num_rows, 'product')}, e.g. "
         )
         blocks.append(Text(text + ", ".join(quarantine["product_id"].slice(0, 5).to_pylist())))
     by_type: dict[str, dict[str, int]] = {}
@@ -172,7 +173,7 @@ def split(reports: Sequence[Report], quarantine: "pa.Table", products: "pa.Table
 
 
 def shards(manifest: Any, uri: str, report: Report, is_sample: bool) -> Document:
-    """manifest: what training reads."""
+    """manifest: the shards that training reads."""
     size = sum(shard.bytes for shard in manifest.shards) / 2**20
     facts: Mapping[str, Any] = {
         "products": manifest.rows,

@@ -65,8 +65,8 @@ def precision_recall(comparison: Comparison) -> Any:
             style = ("-", "--", ":")[index // 6 % 3]
             axes.plot(right / len(correct), right / accepted, style, label=result.name, color=_color(index), lw=1.6)
         axes.axhline(0.9, color="0.4", lw=0.8, ls=":")
-        axes.set(title=f"{product_type}, all attributes", xlabel="recall (of all with a gold value)", xlim=(0, 1))
-        axes.set(ylabel="precision of what is accepted", ylim=(0.4, 1.02))
+        axes.set(title=f"{product_type}, all attributes", xlabel="recall (products with a gold value)", xlim=(0, 1))
+        axes.set(ylabel="precision of accepted answers", ylim=(0.4, 1.02))
         axes.grid(alpha=0.25)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     columns = max(1, min(4, 150 // (max(map(len, labels), default=0) + 7)))  # some 150 characters are a line

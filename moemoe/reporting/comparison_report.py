@@ -28,7 +28,7 @@ def comparison_report(
 
     Args:
         tables: the first is the overview.
-        facts: what tells it from other comparisons, for the strip on top.
+        facts: date, commit and the like, for the strip on top.
     """
     names = ", ".join(result.name for result in comparison.results)
     overview, *others = tables
@@ -48,7 +48,7 @@ def comparison_report(
 
 
 def _best(comparison: Comparison) -> str:
-    """The system with the highest recall, and whether its gain over the next is above noise."""
+    """The system with the highest recall, and its gain over the next with its interval."""
     name = "recall_at_90p/mean"
     known = [
         (r.evaluation.metrics[name], r.name)
@@ -56,9 +56,9 @@ def _best(comparison: Comparison) -> str:
         if r.evaluation.metrics[name] == r.evaluation.metrics[name]
     ]
     if not known:
-        return "No system could be measured: no product type and attribute has enough test products."
+        return "No system could be measured: no cell (product type x attribute) has enough test products."
     (best, winner), *others = sorted(known, reverse=True)
-    said = f"**{winner}** recalls most at 90 % precision: **{100 * best:.1f} %** of the requested values"
+    said = f"**{winner}** has the highest recall at 90 % precision: **{100 * best:.1f} %** of the requested values"
     if not others:
         return said + "."
     second, runner_up = others[0]
@@ -73,7 +73,7 @@ def _gain(comparison: Comparison, winner: str, runner_up: str) -> str:
         gain = -found[runner_up, winner].recall_at_90p
     else:
         return ""
-    return f", a difference, in points, of {difference(Difference(gain.value, gain.low, gain.high))}"
+    return f" (difference in points: {difference(Difference(gain.value, gain.low, gain.high))})"
 
 
 def _section(table: Table, collapsed: bool) -> Section:

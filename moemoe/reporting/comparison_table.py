@@ -78,7 +78,7 @@ class Table:
         )
 
     def csv(self) -> str:
-        """The same with one number per column: bounds in columns of their own, the paper's too."""
+        """The same with one number per column: bounds and the paper's figures have their own columns."""
         bounded = {
             column
             for column in self.columns
@@ -130,5 +130,5 @@ def _numbers(column: str, entry: Entry) -> dict[str, Any]:
 
 
 def short(share: float) -> float | str:
-    """To four digits, as people read it in a sheet; nothing for NaN."""
+    """Rounds to four digits, for spreadsheets; empty for NaN."""
     return "" if math.isnan(share) else round(share, 4)

@@ -26,7 +26,7 @@ from moemoe.reporting.comparison_table import GROUPS, Entry, Row, Table, figure_
 from moemoe.reporting.formats import plain
 from moemoe.reporting.paper_tables import paper_table
 
-#: Columns of figures that do not depend on what product types are reported on.
+#: Columns that do not depend on the reported product types.
 WHOLE = {
     "Recall@90P, every product type": RECALL_OF_ALL_TYPES,
     "accuracy, every product type": ACCURACY_OF_ALL_TYPES,
@@ -44,7 +44,7 @@ def all_tables(comparison: Comparison, paper_tables: Sequence[PaperTable]) -> li
 
 
 def overview(comparison: Comparison) -> Table:
-    """One row per system: what it recalls at 90 % precision, how sure that is, and what can be deployed."""
+    """One row per system: Recall@90P with its interval, and recall and precision at the validation thresholds."""
     first = comparison.results[0]
     against = f"minus {first.name}"
     columns = [
@@ -80,21 +80,22 @@ def overview(comparison: Comparison) -> Table:
     notes = [
         f"Means over the cells of {', '.join(comparison.report_product_types[:NAMED_TYPES])} with at least "
         f"{MIN_SUPPORT} test products ({comparison.cells}), in %; [95 % bootstrap interval by group]. Recall@90P: "
-        f"threshold swept on test; {against}: paired, on the same draws of groups. Thresholds chosen on validation: "
-        "their recall on test, and in how many of the cells where they accept anything precision is at least 90 %.",
+        f"threshold swept on test. {against}: paired, on the same draws of groups. Plain and guarded thresholds are "
+        "chosen on validation: their recall on test, and how many of the cells with accepted answers keep 90 % "
+        "precision.",
         *([f"**No means**: {first.evaluation.no_means}."] if first.evaluation.no_means else []),
         *(f"**{name} failed**: {reason}" for name, reason in comparison.failures.items()),
     ]
     if comparison.folds:
         notes.append(
-            f"{comparison.folds}-fold cross-validation by group: every product is tested by a model that has seen "
-            "nothing of its group; the predictions of all folds are measured together."
+            f"{comparison.folds}-fold cross-validation by group: every product is tested by a model that was not "
+            "trained on its group; the metrics are computed over the predictions of all folds together."
         )
     return Table("overview", "Overview", "system", columns, rows, notes=notes)
 
 
 def whole(comparison: Comparison) -> Table:
-    """One row per system: figures of all product types, reported on or not, and of all labels."""
+    """One row per system: metrics over all product types, reported or not, and over all labels."""
     first = comparison.results[0].whole
     columns = [column for column, name in WHOLE.items() if name in first]
     rows = [Row(r.name, {column: r.whole.get(WHOLE[column]) for column in columns}) for r in comparison.results]
@@ -103,7 +104,7 @@ def whole(comparison: Comparison) -> Table:
     means = f"Every product type: means over all cells with at least {MIN_SUPPORT} test products ({cells}). "
     notes = [
         f"In %; [95 % bootstrap interval by group]. {means if cells else ''}"
-        "Implicit values are not written in the text. Test labels: "
+        "Implicit values do not appear in the text. Test labels: "
         + ", ".join(f"{number} ({column})" for column, number in n.items())
         + "."
     ]
@@ -111,7 +112,7 @@ def whole(comparison: Comparison) -> Table:
 
 
 def paired(comparison: Comparison) -> Table:
-    """What every system differs by from each before it: over headline cells, each product type's, and all there are."""
+    """The difference of every pair of systems: over the headline cells, by product type, and over all cells."""
     one = next(iter(comparison.differences.values()))
     types = list(one.product_types)
     columns = [f"{figure}{kind}" for figure in ("Recall@90P", "accuracy") for kind in ("", *(f", {t}" for t in types))]
@@ -122,7 +123,7 @@ def paired(comparison: Comparison) -> Table:
         entries = [*(part.recall_at_90p for part in each), *(part.accuracy for part in each)]
         entries += [found.whole[name] for name in wide.values()]
         rows.append(Row(" minus ".join(names), dict(zip([*columns, *wide], entries, strict=True))))
-    notes = ["Percentage points, on the same draws of groups; [95 % bootstrap interval]."]
+    notes = ["In percentage points, on the same draws of groups; [95 % bootstrap interval]."]
     return Table("paired", "Paired differences", "systems", [*columns, *wide], rows, notes=notes)
 
 

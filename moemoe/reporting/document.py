@@ -15,7 +15,7 @@ from typing import Any
 GOOD, WARNING, FAILURE, NEUTRAL = "good", "warning", "failure", "neutral"
 
 SYNTHETIC_NOTICE = (
-    "**Sample catalog**: drawn products with made-up labels. These figures say nothing about a real catalog."
+    "**Sample catalog**: synthetic products with made-up labels. These metrics say nothing about a real catalog."
 )
 
 
@@ -46,9 +46,9 @@ class Bar:
 
 @dataclass(frozen=True)
 class Badge:
-    """A word in a color that says what kind of word it is: GOOD, WARNING, FAILURE or NEUTRAL.
+    """A word in the color of its kind: GOOD, WARNING, FAILURE or NEUTRAL.
 
-    ``number`` is what a column of flagged numbers is sorted by.
+    ``number`` is the sort key in a column of flagged numbers.
     """
 
     text: str
@@ -66,7 +66,7 @@ class Marked:
 
 @dataclass(frozen=True)
 class Code:
-    """Something to be copied as it stands: an id, a path, a line of YAML."""
+    """Something to copy literally: an id, a path, a line of YAML."""
 
     text: str
 
@@ -81,7 +81,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Image:
-    """An encoded image, JPEG or PNG, with what it shows in words."""
+    """An encoded image, JPEG or PNG, with a text alternative."""
 
     data: bytes
     label: str = ""
@@ -106,7 +106,7 @@ class Column:
 
     @property
     def full_name(self) -> str:
-        """The heading where there is one line for it."""
+        """The heading on one line."""
         return f"{self.group}: {self.name}" if self.group else self.name
 
 
@@ -163,8 +163,8 @@ class Table:
     Args:
         columns: headings; a string is a Column without group and note.
         rows: as wide as ``columns``.
-        filtered: whether the page offers a box that keeps the rows with a text; every page's table sorts by a click.
-        stacked: whether a narrow screen shows each row as a block of its own instead of a table to scroll.
+        filtered: whether the page offers a box that filters rows by text; all tables of a page sort by a click.
+        stacked: whether a narrow screen shows each row as its own block instead of a table to scroll.
     """
 
     columns: Sequence[Column | str]
@@ -180,7 +180,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Facts:
-    """Names with a value each, such as a strip that says what a report is of."""
+    """Names with a value each, such as the strip at the top of a report."""
 
     items: Sequence[tuple[str, Cell]]
 
@@ -217,7 +217,7 @@ def drawing(figure: Any, name: str) -> bytes:
 
 @dataclass(frozen=True)
 class Example:
-    """A product to look at: image (None: it has none), title, what is said of it, its text."""
+    """A product to look at: image (None: it has none), title, badge, facts and its text."""
 
     image: Image | None
     title: str
@@ -228,7 +228,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Examples:
-    """Products beside each other."""
+    """Products side by side."""
 
     items: Sequence[Example]
 

@@ -1,4 +1,4 @@
-"""Products to look at: confident errors first, then what only the image shows, then right answers not accepted."""
+"""Products to look at: confident errors, then answers that only the image gives, then right answers not accepted."""
 
 import math
 import re
@@ -29,22 +29,22 @@ from moemoe.reporting.document import Cell as Shown
 from moemoe.schemas import IMAGE_BLANKED, PREDICTIONS, TEXT_BLANKED
 
 ERRORS, FROM_IMAGE, ABSTAINED = 18, 6, 6
-#: Of one attribute so many examples, so that a page shows more than the worst attribute.
+#: Most examples of one attribute, so that a page shows more than the worst attribute.
 PER_ATTRIBUTE = 3
 LONGEST_TEXT = 1200
-#: Of each kind so many answers are looked through for varied ones.
+#: Answers of each kind from which varied examples are chosen.
 POOL = 5000
 #: Kinds of examples, in their order on the page.
 KINDS = {
     "confident error": FAILURE,
-    "right; only the image tells": GOOD,
-    "abstained, would be right": WARNING,
+    "right, from the image alone": GOOD,
+    "abstained, though right": WARNING,
 }
 
 
 @dataclass(frozen=True)
 class ProductShown:
-    """What a person needs to judge an answer: title, the text that the model reads, and a small image."""
+    """A product as needed to judge an answer: title, the text that the model reads, and a small image."""
 
     title: str
     text: str
@@ -53,10 +53,10 @@ class ProductShown:
 
 @dataclass(frozen=True)
 class Chosen:
-    """One answer to look at: its row of PREDICTIONS, its kind, and the threshold it was held against.
+    """One answer to look at: its row of PREDICTIONS, its kind, and its cell's threshold.
 
     Args:
-        image_alone, text_alone: the row for the same question where the model sees one source; None if there is none.
+        image_alone, text_alone: the row for the same question if the model sees only that source; None if absent.
     """
 
     kind: str
@@ -89,16 +89,17 @@ def example_blocks(
 
     Args:
         products: by product id.
-        pattern: attribute and value -> what finds the value's spellings in a text.
+        pattern: attribute and value -> a pattern that finds the value's spellings in a text.
     """
     if not chosen:
-        return [Text("No test answer is accepted and wrong, right by the image alone, or right and not accepted.")]
+        return [Text("No test answer is a confident error, right from the image alone, or right but not accepted.")]
     errors = sum(one.kind == "confident error" for one in chosen)
     said = (
-        f"First the surest accepted answers that are not the catalog's: {errors}, at most {PER_ATTRIBUTE} of an "
-        "attribute. Some of these labels may be wrong themselves. The spellings of both values are marked in the text."
+        f"First the most confident accepted answers that differ from the catalog's label ({errors}, at most "
+        f"{PER_ATTRIBUTE} per attribute). Some of these labels may be wrong. The spellings of both values are marked "
+        "in the text."
         if errors
-        else "No accepted answer differs from the catalog's. The spellings of both values are marked in the text."
+        else "No accepted answer differs from the catalog's label. The spellings of both values are marked in the text."
     )
     return [Text(said), Examples([_example(one, products[one.row["product_id"]], pattern) for one in chosen])]
 
@@ -126,7 +127,7 @@ def _said(row: Mapping[str, Any]) -> str:
 
 
 def _spans(text: str, patterns: Iterable[re.Pattern[str]]) -> list[tuple[int, int]]:
-    """Where any of the patterns matches; overlapping places are one."""
+    """The spans that any of the patterns matches; overlapping ones are merged."""
     found = sorted(match.span() for pattern in patterns for match in pattern.finditer(text))
     spans: list[tuple[int, int]] = []
     for start, end in found:
@@ -138,7 +139,7 @@ def _spans(text: str, patterns: Iterable[re.Pattern[str]]) -> list[tuple[int, in
 
 
 def _varied(rows: Sequence[Mapping[str, Any]], number: int) -> list[Mapping[str, Any]]:
-    """The first ``number`` rows, at most PER_ATTRIBUTE of an attribute and one of a product."""
+    """The first ``number`` rows, at most PER_ATTRIBUTE per attribute and one per product."""
     taken: dict[str, int] = {}
     products: set[str] = set()
     found: list[Mapping[str, Any]] = []
@@ -153,7 +154,7 @@ def _varied(rows: Sequence[Mapping[str, Any]], number: int) -> list[Mapping[str,
 
 
 def _pools(cells: Cells, thresholds: Mapping[Cell, float]) -> list[list[dict[str, Any]]]:
-    """The surest POOL rows each of errors that were accepted, right answers that were, and right ones that were not."""
+    """The POOL most confident rows each: accepted errors, accepted right answers, right answers not accepted."""
     own = cells.of("test")
     if not own:
         return [[], [], []]
@@ -167,7 +168,7 @@ def _pools(cells: Cells, thresholds: Mapping[Cell, float]) -> list[list[dict[str
 
 
 def _surest(found: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Of rows and their confidences the surest POOL rows; equally sure ones in their order."""
+    """The POOL most confident rows; ties keep their order."""
     rows, confidence = np.empty(0, np.uint32), np.empty(0)
     for more_rows, more_confidence in found:
         rows, confidence = np.concatenate([rows, more_rows]), np.concatenate([confidence, more_confidence])
@@ -179,7 +180,7 @@ def _surest(found: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
 def _of_products(
     cells: Cells, condition: str, rows: Iterable[Mapping[str, Any]]
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """What the same questions are answered in another condition, by product and attribute."""
+    """The answers to the same questions in another condition, by product and attribute."""
     wanted = {_key(row) for row in rows}
 
     def same(part: pa.Table) -> np.ndarray:

@@ -5,11 +5,11 @@ from typing import Protocol
 
 from moemoe.reporting.document import FAILURE, GOOD, WARNING, Badge, Block, Cell, Notice, Section, Table
 
-HEADS = ["expectation", "result", "severity", "observed", "products that break it"]
+HEADS = ["expectation", "result", "severity", "observed", "failing products"]
 
 
 class ExpectationResult(Protocol):
-    """What came of one expectation; ``data_contracts.check.ExpectationResult`` is one."""
+    """The result of one expectation; ``data_contracts.check.ExpectationResult`` implements it."""
 
     @property
     def words(self) -> str: ...  # noqa: D102
@@ -24,7 +24,7 @@ class ExpectationResult(Protocol):
 
 
 class Report(Protocol):
-    """Every finding of a suite; ``data_contracts.check.ContractReport`` is one."""
+    """Every finding of a suite; ``data_contracts.check.ContractReport`` implements it."""
 
     @property
     def title(self) -> str: ...  # noqa: D102
@@ -34,28 +34,28 @@ class Report(Protocol):
 
     @property
     def failures(self) -> Sequence[ExpectationResult]:
-        """What fails, critical ones first."""
+        """Failed expectations, critical ones first."""
 
 
 def expectation_blocks(report: Report) -> list[Block]:
-    """How many expectations hold, each that fails with what was observed, and those that hold."""
+    """How many expectations pass, each failed one with its observed value, and those that pass."""
     failures = report.failures
     held = [finding for finding in report.findings if finding.success]
     critical = any(finding.severity == "critical" for finding in failures)
     kind = FAILURE if critical else WARNING if failures else GOOD
-    found: list[Block] = [Notice(f"{len(held)} of {len(report.findings)} expectations hold.", kind)]
+    found: list[Block] = [Notice(f"{len(held)} of {len(report.findings)} expectations pass.", kind)]
     if failures:
         found.append(Table(HEADS, [_row(finding) for finding in failures], stacked=True))
     if held:
         found.append(
-            Section("What holds", [Table(HEADS, [_row(finding) for finding in held], stacked=True)], collapsed=True)
+            Section("Passed", [Table(HEADS, [_row(finding) for finding in held], stacked=True)], collapsed=True)
         )
     return found
 
 
 def _row(finding: ExpectationResult) -> list[Cell]:
     state = (
-        Badge("holds", GOOD)
+        Badge("passes", GOOD)
         if finding.success
         else Badge("fails", FAILURE if finding.severity == "critical" else WARNING)
     )

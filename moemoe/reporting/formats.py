@@ -37,7 +37,7 @@ def percent(share: float | None) -> str:
 
 
 def estimate(value: float | None, low: float | None = None, high: float | None = None) -> str:
-    """A share in per cent with its interval: ``89.3 [88.0, 90.5]``, or ``89.3`` where it has none."""
+    """A share in per cent with its interval: ``89.3 [88.0, 90.5]``, or ``89.3`` if it has none."""
     if value is None or math.isnan(value) or low is None or high is None or math.isnan(low):
         return percent(value)
     return f"{percent(value)} [{percent(low)}, {percent(high)}]"
@@ -55,7 +55,7 @@ def difference(found: Difference) -> str:
 
 
 def sort_key(cell: Cell) -> float | str:
-    """What a page sorts a column by."""
+    """The key by which a page sorts a column."""
     match cell:
         case None:
             return ""
@@ -71,7 +71,7 @@ def sort_key(cell: Cell) -> float | str:
 
 
 def is_number(cell: Cell) -> bool:
-    """Whether a column of such entries is set flush right."""
+    """Whether a column of such entries is right-aligned."""
     return isinstance(cell, int | float | Estimate | Difference) or (
         isinstance(cell, Badge) and cell.number is not None
     )

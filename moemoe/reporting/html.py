@@ -27,12 +27,12 @@ def page(document: Document, scripts: bool = True) -> str:
 
 
 def style() -> str:
-    """The CSS of all pages, for those that another tool writes."""
+    """The CSS of all pages, for pages that another tool writes."""
     return (TEMPLATES / "page.css").read_text(encoding="utf-8")
 
 
 def fill(html: str, slot: str, blocks: Sequence[Block]) -> str:
-    """A page with ``blocks`` in its Slot of that name, in place of what was in it; unchanged if it has no such slot."""
+    """Replaces the content of the page's Slot of that name with ``blocks``; unchanged if it has no such slot."""
     begin, end = _slot_marks(slot)
     before, found, rest = html.partition(begin)
     old, closed, after = rest.partition(end)
@@ -46,7 +46,7 @@ def fragment(blocks: Sequence[Block]) -> Markup:
 
 
 def template_page(template: str, **values: Any) -> str:
-    """A page of ``templates/`` that is no document."""
+    """A page of ``templates/`` that is not a document."""
     return _environment().get_template(template).render(**values)
 
 
@@ -107,12 +107,12 @@ def _neighbours(heads: Sequence[Column]) -> list[dict[str, Any]]:
 
 
 def _numeric_columns(table: Table) -> list[bool]:
-    """Which columns are set flush right: those with a number."""
+    """Which columns are right-aligned: those with a number."""
     return [any(is_number(row[index]) for row in table.rows) for index in range(len(table.columns))]
 
 
 def _wide_columns(table: Table) -> list[bool]:
-    """Which columns must not be squeezed to a word a line: those with a sentence."""
+    """Which columns need a minimum width: those with a sentence."""
 
     def is_sentence(cell: Cell) -> bool:
         return isinstance(cell, str) and len(cell) > SENTENCE
@@ -121,12 +121,12 @@ def _wide_columns(table: Table) -> list[bool]:
 
 
 def _unbroken(text: str) -> str:
-    """A value that no line breaks within its interval; what follows in parentheses may stand on the next line."""
+    """A value whose interval does not wrap; what follows in parentheses may."""
     return text.replace(" [", "\u00a0[").replace(", ", ",\u00a0") if "[" in text else text
 
 
 def data_uri(image: Image) -> str:
-    """An image as an address that holds it."""
+    """An image as a data URI."""
     return f"data:image/{image.kind};base64,{base64.b64encode(image.data).decode()}"
 
 
@@ -135,7 +135,7 @@ def inline_svg(plot: Plot) -> Markup:
     text = plot.svg.decode()
     text = text[text.index("<svg") :].replace('style="background: white" ', "", 1)
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    # matplotlib numbers its groups in each plot anew; ids are unique in a page, and these are referred to by nothing
+    # matplotlib numbers the groups of each plot from 1; ids must be unique in a page, and nothing refers to these
     text = re.sub(r'<g id="[^"]*"', "<g", text)
     text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text)  # HTML knows SVG, and links without their namespace
     text = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", text, count=1)

@@ -8,13 +8,13 @@ from moemoe.reporting.document import GOOD, NEUTRAL, SYNTHETIC_NOTICE, WARNING, 
 
 @dataclass(frozen=True)
 class Identity:
-    """What tells a report from others; what is empty is not shown.
+    """What identifies a report; empty fields are not shown.
 
     Args:
-        recipe: name of the model's recipe; ``settings`` is what was changed of it.
+        recipe: name of the model's recipe; ``settings`` are the changed ones.
         products: labelled ones, of all splits.
         date: when it was evaluated, as ``2026-11-27``.
-        version: the registered model's address; ``promoted`` is None while the gate has not decided.
+        version: the registered model's URI; ``promoted`` is None while the gate has not decided.
     """
 
     recipe: str
@@ -37,7 +37,7 @@ class Identity:
 
     @property
     def tab(self) -> str:
-        """A browser's title: what tells this report from another first."""
+        """The browser tab's title, with what differs between reports first."""
         return " | ".join(filter(None, [self.system, self.dataset + (" sample" if self.is_sample else ""), self.date]))
 
     def blocks(self) -> Sequence[Block]:
@@ -61,7 +61,7 @@ class Identity:
 
 
 def origin(date: str, commit: str, mlflow_run: str) -> list[tuple[str, Cell]]:
-    """Where a report comes from, for its strip; the commit in short."""
+    """Date, short commit and MLflow run of a report, for its strip."""
     short = commit[:12] + ("-dirty" if commit.endswith("-dirty") else "")
     return [
         ("date", date),

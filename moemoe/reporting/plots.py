@@ -63,11 +63,11 @@ def precision_recall(cells: Cells, product_types: Sequence[str]) -> Any:
         axes.axhline(0.9, color="0.4", lw=0.8, ls=":")
         axes.set(
             title=_label(product_type),
-            xlabel="recall (of all products with a gold value)",
+            xlabel="recall (products with a gold value)",
             xlim=(0, 1),
             ylim=(0.4, 1.02),
         )
-        axes.set_ylabel("precision of what is accepted")
+        axes.set_ylabel("precision of accepted answers")
         if mine:
             axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncol=3, frameon=False)
         axes.grid(alpha=0.25)
@@ -101,7 +101,7 @@ def heat_map(evaluation: Evaluation) -> Any:
 
 
 def source_bars(cells: Cells, product_types: Sequence[str]) -> Any:
-    """Recall@90P with both sources, without the image, without the text and with its title alone, per attribute."""
+    """Recall@90P per attribute: with both sources, without the image, without the text, with the title alone."""
     figure = _figure(11, 4.2)
     axes = figure.add_subplot()
     shown = (cells.condition, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY)
@@ -120,7 +120,7 @@ def source_bars(cells: Cells, product_types: Sequence[str]) -> Any:
 
 
 def source_weight_bars(weights: Mapping[str, Mapping[str, float]]) -> Any:
-    """What each source weighs in an attribute's test answers, on average; a bar sums to 1.
+    """The mean weight of each source in an attribute's test answers; a bar sums to 1.
 
     Args:
         weights: of ``mean_source_weights``.
@@ -136,13 +136,13 @@ def source_weight_bars(weights: Mapping[str, Mapping[str, float]]) -> Any:
         left += mine
     axes.set_yticks(range(len(names)), [_label(name) for name in names])
     axes.invert_yaxis()
-    axes.set(xlabel="mean weight in the test answers", xlim=(0, 1), title="What each source weighs")
+    axes.set(xlabel="mean weight in the test answers", xlim=(0, 1), title="Source weights")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncol=6, frameon=False)
     return figure
 
 
 def calibration(cells: Cells) -> Any:
-    """Share of right test answers against their confidence, all cells together; the diagonal is what was meant."""
+    """Share of right test answers by confidence, all cells together; a calibrated model lies on the diagonal."""
     figure = _figure(5.5, 4.2)
     axes = figure.add_subplot()
     test = list(cells.of("test").values())
@@ -177,7 +177,7 @@ def expert_map(routing: pa.Table, by: str) -> Any:
         axes.set(xlabel="expert", title=f"layer {layer}")
     if layers:
         figure.colorbar(image, ax=figure.axes, fraction=0.03, pad=0.01, label="share of tokens")
-    figure.suptitle(f"Which expert each {by}'s tokens go to first", fontsize=11)
+    figure.suptitle(f"First-choice expert of the tokens, by {by}", fontsize=11)
     return figure
 
 
@@ -204,7 +204,7 @@ def expert_load(events: Sequence[Mapping[str, Any]]) -> Any | None:
 
 
 def _label(name: str) -> str:
-    """A name of so many characters at most: a longer one leaves no room to the axes."""
+    """A name cut to LONGEST_LABEL characters: a longer one leaves no room for the axes."""
     return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}\u2026"
 
 

@@ -22,7 +22,7 @@ from moemoe.reporting.document import (
 
 
 class GateDecision(Protocol):
-    """The gate's decision; ``moemoe.registry.gate.GateDecision`` is one. See there."""
+    """The gate's decision; ``moemoe.registry.gate.GateDecision`` implements it."""
 
     @property
     def promoted(self) -> bool:
@@ -42,17 +42,17 @@ class GateDecision(Protocol):
 
     @property
     def cells(self) -> tuple[dict[str, Any], ...]:
-        """The cells that were looked at one by one."""
+        """The cells that were compared one by one."""
 
 
 def registration_document(
     model_uri: str, aliases: tuple[str, ...], decision: GateDecision, is_sample: bool
 ) -> Document:
-    """register: the version, its aliases, and how the gate came to its decision."""
+    """register: the version, its aliases, and the gate's decision with its reasons."""
     facts: list[tuple[str, Cell]] = [
         ("model", Code(model_uri)),
-        ("aliases", ", ".join(aliases) or "none; a later version has them"),
-        ("champion before", decision.champion or "none"),
+        ("aliases", ", ".join(aliases) or "none; they point to a later version"),
+        ("previous champion", decision.champion or "none"),
     ]
     return document("Registration", [Facts(facts), *decision_blocks(decision)], is_sample)
 
@@ -64,7 +64,7 @@ def champion_section(decision: GateDecision) -> Section:
 
 
 def decision_blocks(decision: GateDecision) -> list[Block]:
-    """The decision with its reasons; both models on the same test rows; the cells, those that lost most first."""
+    """The decision with its reasons; both models on the same test rows; the cells, largest losses first."""
     verdict = Notice("**Promoted to champion**", GOOD) if decision.promoted else Notice("**Not promoted**", WARNING)
     blocks: list[Block] = [verdict, Bullets(decision.reasons)]
     if decision.halves:
@@ -74,7 +74,7 @@ def decision_blocks(decision: GateDecision) -> list[Block]:
             for name, half in decision.halves.items()
         ]  # fmt: skip
         heads = ["rows", "champion, %", "challenger, %", "difference, points", "cells", "products"]
-        said = "Mean Recall@90P of both models on the same test rows; the gate rows decide."
+        said = "Mean Recall@90P of both models on the same test rows; only the gate rows count for the decision."
         blocks += [Table(heads, rows), Text(said)]
     if decision.cells:
         cells = sorted(decision.cells, key=lambda cell: cell["challenger"] - cell["champion"])

@@ -1,4 +1,4 @@
-"""The report of a run: what the model can fill in, what changed, and below it the details for engineers."""
+"""The report of a run: what the model can fill in, what changed, then the details for engineers."""
 
 import math
 from collections.abc import Sequence
@@ -65,34 +65,38 @@ def run_report(
     if not holds(expectations):
         blocks.append(Section(EXPECTATIONS, expectations))
     collapsed: list[tuple[str, Sequence[Block], str]] = [
-        ("Headline figures", metric_tables.headline(found.evaluation), "means over product types, with intervals"),
+        ("Headline metrics", metric_tables.headline(found.evaluation), "means over cells, with intervals"),
         (
             "Thresholds and confidence",
             metric_tables.thresholds(found.evaluation),
-            "what validation promised, what test kept",
+            "chosen on validation, measured on test",
         ),
         (
             "Plots",
             [plot for plot in plots if not plot.name.startswith("experts-")],
             "precision and recall, sources, calibration",
         ),
-        ("Slices of the test split", metric_tables.slice_table(found), "where answers are right"),
-        ("Questions that have no answer", metric_tables.unanswerable(found), "how often it abstains from them"),
-        ("What experts learn", metric_tables.experts(found, plots), "which questions go where"),
+        (
+            "Slices of the test split",
+            metric_tables.slice_table(found),
+            "explicit, implicit and rare values, marketplaces",
+        ),
+        ("Questions without an answer", metric_tables.unanswerable(found), "how often the model abstains"),
+        ("Experts", metric_tables.experts(found, plots), "which questions go to which expert"),
         (
             "Product type x attribute",
             metric_tables.cell_table(found.evaluation),
             f"all {counted(found.evaluation.table.num_rows, 'cell')}",
         ),
-        (EXPECTATIONS, expectations if holds(expectations) else (), "all of them hold"),
-        ("Catalog", catalog, "layout of its files, what became of each column"),
+        (EXPECTATIONS, expectations if holds(expectations) else (), "all pass"),
+        ("Catalog", catalog, "layout of its files, use of each column"),
     ]
     blocks += [Section(title, own, collapsed=True, summary=summary) for title, own, summary in collapsed if own]
     return Document(f"{identity.system}: what it can fill in", blocks, identity.tab)
 
 
 def holds(expectations: Sequence[Block]) -> bool:
-    """Whether ``expectation_blocks`` have found nothing that fails."""
+    """Whether all expectations of these ``expectation_blocks`` pass."""
     return all(block.kind == GOOD for block in expectations if isinstance(block, Notice))
 
 
@@ -100,7 +104,7 @@ def answer(total: Readiness, attributes: Sequence[Readiness]) -> list[Block]:
     """One sentence with the result, and one with the evidence."""
     ready = sum(each.state == READY for each in attributes)
     if not attributes:
-        return [Text("No test product has a label, so nothing can be said of this model.", lead=True)]
+        return [Text("No test product has a label, so this model cannot be measured.", lead=True)]
     number = counted(len(attributes), "attribute")
     of = f"**{ready} of {number} {'is' if ready == 1 else 'are'} ready**"
     if math.isnan(total.precision.value):
@@ -110,8 +114,8 @@ def answer(total: Readiness, attributes: Sequence[Readiness]) -> list[Block]:
     right = f"{100 * total.precision.value:.0f} %"
     if not ready:
         lead = (
-            f"**None of {number} is ready**: the model would fill in {filled}, but for no attribute "
-            "is it proven that 90 % of them are right."
+            f"**None of {number} is ready**: the model would fill in {filled}, but for no attribute do the data show "
+            "that 90 % of them are right."
         )
     elif total.precision.value < PROMISE:
         lead = (
@@ -123,13 +127,13 @@ def answer(total: Readiness, attributes: Sequence[Readiness]) -> list[Block]:
     precision = Estimate(total.precision.value, total.precision.low, total.precision.high)
     kept = (
         f"Thresholds were chosen for 90 % precision on validation. On test, {shown(precision)} % of the filled values "
-        f"are right, over {counted(total.asked, 'question')} whose answers the catalog has."
+        f"are right, measured on {counted(total.asked, 'question')} whose answer the catalog has."
     )
     return [Text(lead, lead=True), Text(kept)]
 
 
 def attribute_table(attributes: Sequence[Readiness]) -> Table:
-    """One row per attribute: how much of it can be filled in, how right that is, and what it lacks."""
+    """One row per attribute: its coverage, its precision, and why it is not ready."""
     alone = [
         name for name in ("text_alone", "image_alone") if not all(math.isnan(getattr(a, name)) for a in attributes)
     ]

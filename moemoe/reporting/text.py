@@ -1,4 +1,4 @@
-"""Documents as Markdown, which a person can also read as it stands."""
+"""Renders documents as Markdown."""
 
 from collections.abc import Iterable, Sequence
 

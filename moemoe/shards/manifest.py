@@ -51,7 +51,7 @@ class File:
             if type(getattr(self, name)) is not kind or (kind is int and not 0 <= getattr(self, name) < 2**63):
                 raise ValueError(f"{name} of {self.path!r:.80} is {getattr(self, name)!r:.50}")
         if not re.fullmatch(r"[\w-]+/[\w.-]+", self.path) or "/." in self.path:
-            raise ValueError(f"{self.path!r:.80} is no file in a folder of the root")
+            raise ValueError(f"{self.path!r:.80} is not a file in a folder of the root")
 
 
 @dataclass(frozen=True)

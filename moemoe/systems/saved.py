@@ -20,12 +20,14 @@ def load_saved(folder: str | Path) -> Any:
     try:
         return system.from_pretrained(folder)
     except SafetensorError as error:
-        raise ConfigError(f"{folder}/model.safetensors is no safetensors file ({error})") from error
+        raise ConfigError(f"{folder}/model.safetensors is not a safetensors file ({error})") from error
     except (MoEMoEError, ImportError, MemoryError):  # already say what is wrong, and the folder is not
         raise
     except Exception as error:  # whatever its own files make torch, timm or numpy say
         reason = first_line(error)
-        raise ConfigError(f"{folder} holds no complete model ({reason}); copy its folder again from the run") from error
+        raise ConfigError(
+            f"{folder} does not hold a complete model ({reason}); copy its folder again from the run"
+        ) from error
 
 
 def load_with_collator(folder: str | Path) -> tuple[Any, Any]:
@@ -51,7 +53,7 @@ def system_of(folder: str | Path) -> str:
     """
     path = Path(folder) / "config.json"
     if not path.is_file():
-        raise ConfigError(f"{folder} holds no model: config.json is missing")
+        raise ConfigError(f"{folder} does not hold a model: config.json is missing")
     name = read_object(path).get("system", "moemoe")
     if not isinstance(name, str):
         raise ConfigError(f"{path}: system is {name!r:.50}; allowed is the name of one")

@@ -59,7 +59,7 @@ class Checkpoint:
         made_of: as ``save_checkpoint`` had it; an earlier release did not note it.
 
     Raises:
-        ConfigError: it was made by another recipe or of other shards, or is no checkpoint of ours: a pickle is not
+        ConfigError: it was made by another recipe or of other shards, or is not a checkpoint of ours: a pickle is not
             opened.
     """
 
@@ -69,9 +69,9 @@ class Checkpoint:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
         except SafetensorError as error:
-            raise ConfigError(f"{path} is no safetensors file ({error}); delete it and run again") from error
+            raise ConfigError(f"{path} is not a safetensors file ({error}); delete it and run again") from error
         if not {"recipe", "place", "loader"} <= metadata.keys():
-            raise ConfigError(f"{path} is no checkpoint of a training run; delete it and run again")
+            raise ConfigError(f"{path} is not a checkpoint of a training run; delete it and run again")
         if metadata["recipe"] != json.dumps(recipe, sort_keys=True):
             raise ConfigError(f"{path} is of another recipe; start a fresh run")
         if made_of is not None and metadata.get("made_of") not in (None, json.dumps(made_of, sort_keys=True)):

@@ -52,7 +52,9 @@ class TrainingJob:
         try:
             return cls(**json.loads(Path(path).read_text()))
         except (OSError, ValueError, TypeError) as error:
-            raise ConfigError(f"{path} holds no training job ({error}); moemoe train --job-only writes one") from error
+            raise ConfigError(
+                f"{path} does not hold a training job ({error}); moemoe train --job-only writes one"
+            ) from error
 
     @property
     def folder(self) -> RunFolder:

@@ -19,12 +19,12 @@ def check_warm_start(folder: str | Path, recipe: Recipe) -> None:
     """Raises ConfigError, naming what differs, if the model in ``folder`` is not one that ``recipe`` describes."""
     path = Path(folder) / "config.json"
     if not path.is_file():
-        raise ConfigError(f"warm start: {folder} holds no model of this library")
+        raise ConfigError(f"warm start: {folder} does not hold a model of this library")
     if recipe.system != "moemoe":
-        raise ConfigError(f"warm start: recipe {recipe.name} is no MoEMoE model; only these start from a champion")
+        raise ConfigError(f"warm start: recipe {recipe.name} is not a MoEMoE model; only these start from a champion")
     values = read_object(path)
     if values.pop("system", recipe.system) != recipe.system:
-        raise ConfigError(f"warm start: the champion is no MoEMoE model, but recipe {recipe.name} is")
+        raise ConfigError(f"warm start: the champion is not a MoEMoE model, but recipe {recipe.name} is")
     theirs = _comparable(values, recipe)
     mine = _comparable(json.loads(json.dumps(recipe.model)), recipe)  # lists where it has tuples, as in the file
     if differ := sorted(_differences(theirs, mine)):
@@ -43,7 +43,7 @@ def load_weights(model: nn.Module, folder: str | Path) -> None:
     try:
         read_weights(folder, model)
     except (OSError, SafetensorError) as error:
-        raise ConfigError(f"warm start: {folder}/model.safetensors is no safetensors file ({error})") from error
+        raise ConfigError(f"warm start: {folder}/model.safetensors is not a safetensors file ({error})") from error
 
 
 def _comparable(values: dict[str, Any], recipe: Recipe) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The image encoder (section 4.1): a timm model's patches; what is frozen is computed once per image.
 
-Shapes: I images, P patches, W features of the backbone, C numbers of a patch's own pixels and colours, D d_model.
+Shapes: I images, P patches, W backbone features, C numbers of a patch's own pixels and colours, D d_model.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -28,26 +28,26 @@ from moemoe.vision.last_stage import (
 from moemoe.vision.patch_colors import ColorPatch, color_histogram, image_colors, own_pixels
 from moemoe.vision.weights import create_timm, weights_hash
 
-#: Pixels a side that each patch carries beside ``features``, which have lost the colour.
+#: Side in pixels of the thumbnail that each patch has beside ``features``, which have lost the colour.
 PATCH_PIXELS = 4
-#: Patches a side of a backbone that gives no grid: each has its own pixels and the backbone's one vector.
+#: Patches per side if a backbone gives no grid: each has its own pixels and the backbone's single vector.
 GRID_WITHOUT_BACKBONE = 4
-#: Images in one forward pass of a frozen backbone on a GPU, filled up with zeros: sums differ by the batch's shape.
+#: Images in one forward pass of a frozen backbone on a GPU, padded with zeros, as sums depend on the batch's shape.
 GPU_BATCH = 64
 
 
 class ImageEncoder(nn.Module):
-    """Equation 2: a timm model's patch embeddings, projected to d_model where its width differs.
+    """Equation 2: a timm model's patch embeddings, projected to d_model if its width differs.
 
-    A convolutional network's patches are the positions of its last feature map. Where all of a backbone is frozen
-    (``trained: none``), or all but its last stage (``last``, see ``last_stage``), what the frozen part gives is
+    A convolutional network's patches are the positions of its last feature map. If all of a backbone is frozen
+    (``trained: none``), or all but its last stage (``last``, see ``last_stage``), the output of the frozen part is
     computed once per image (``features``). The patches are then normalized, and projected together with each patch's
-    own pixels; the colours of all patches are one more (``ColorPatch``).
+    own pixels; the colours of all patches form an additional patch (``ColorPatch``).
 
     Args:
-        image: which model.
+        image: the timm model and its options.
         d_model: D.
-        backbone: another encoder's, to share it.
+        backbone: another encoder's backbone, to share it.
 
     Raises:
         ConfigError: the timm model is unknown, gives no patch embeddings, or has no layer groups (``trained: last``).
@@ -80,7 +80,7 @@ class ImageEncoder(nn.Module):
         self.width = seen + pixels + colors
         reads = seen + pixels
         self.project = nn.Identity() if reads == d_model else nn.Linear(reads, d_model)
-        if pixels and isinstance(self.project, nn.Linear):  # else 1,280 features drown 48 numbers
+        if pixels and isinstance(self.project, nn.Linear):  # else 1,280 features would outweigh 48 numbers
             nn.init.uniform_(self.project.weight[:, -pixels:], -(pixels**-0.5), pixels**-0.5)
         self.color_patch = ColorPatch(colors, d_model) if colors else None
         mean, std = backbone.default_cfg["mean"], backbone.default_cfg["std"]
@@ -89,14 +89,14 @@ class ImageEncoder(nn.Module):
         self.train()
 
     def forward(self, images: Tensor, there_I: Tensor | None = None) -> Tensor:
-        """Patch embeddings [I, P, D] of uint8 RGB images [I, 3, H, W], or of what ``features`` gave of them.
+        """Patch embeddings [I, P, D] of uint8 RGB images [I, 3, H, W], or of their ``features``.
 
         Args:
             images: as ``Source.data``.
-            there_I: true where there is an image (None: everywhere); ``features`` does not look at others.
+            there_I: true where there is an image (None: everywhere); ``features`` skips the others.
 
         Raises:
-            ConfigError: features that another encoder has computed.
+            ConfigError: the features are another encoder's.
         """
         if not self.has_features:
             return self.project(self._patches(images)[0])
@@ -122,9 +122,9 @@ class ImageEncoder(nn.Module):
             if bool(there_I.any()):
                 half_IPW[there_I] = self.features(images_I3HW[there_I])
             return half_IPW
-        folded(self.backbone, self.size)  # before several threads ask for it
+        folded(self.backbone, self.size)  # before several threads need it
         if images_I3HW.device.type == "cpu":
-            each = map if torch.get_num_threads() == 1 else _threads().map  # a thread of one core is one of several
+            each = map if torch.get_num_threads() == 1 else _threads().map  # a single thread needs no pool
             return torch.cat(list(each(self._features, images_I3HW.split(1))))
         return torch.cat([self._features(part) for part in images_I3HW.split(GPU_BATCH)])
 
@@ -140,7 +140,7 @@ class ImageEncoder(nn.Module):
         return int(self.backbone.num_features) + 3 * self._parts[-1]
 
     def unproject(self) -> None:
-        """From now on a patch is embedded as its numbers themselves, [I, P, W], colours included."""
+        """Removes the projection: patches are then embedded as their raw numbers, [I, P, W], colours included."""
         self.project, self.color_patch = nn.Identity(), None
 
     def compute(self, images_I3HW: np.ndarray) -> np.ndarray:
@@ -155,7 +155,7 @@ class ImageEncoder(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """What tells this encoder's features from others'."""
+        """Identifies this encoder's features: equal fingerprints mean equal features."""
         image = self.image
         made_of = [image.name, image.size, sorted(image.options.items()), PATCH_PIXELS, self.mean.tolist()]
         made_of += [image.color_levels] if image.color_levels else []
@@ -205,7 +205,7 @@ class ImageEncoder(nn.Module):
         return x, (GRID_WITHOUT_BACKBONE, GRID_WITHOUT_BACKBONE)
 
     def frozen_parameters(self) -> list[nn.Parameter]:
-        """What no phase of training changes."""
+        """The parameters that no training phase changes."""
         return self._fixed
 
     def train(self, mode: bool = True) -> "ImageEncoder":
@@ -236,13 +236,13 @@ def _threads() -> ThreadPoolExecutor:
     pool, started = ThreadPoolExecutor(count, thread_name_prefix="image-features"), Barrier(count)
 
     def start() -> None:
-        torch.get_num_threads()  # takes over the process's number, once a thread; only then can it be another
+        torch.get_num_threads()  # copies the process's number to the thread, once; only then can it be changed
         torch.set_num_threads(1)
         started.wait()
 
     for future in [pool.submit(start) for _ in range(count)]:
         future.result()
-    torch.set_num_threads(count)  # a thread's own number is also what threads that begin later start with
+    torch.set_num_threads(count)  # the pool's setting would also apply to threads that start later
     return pool
 
 

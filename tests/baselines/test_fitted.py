@@ -1,4 +1,4 @@
-"""TF-IDF and k nearest neighbours: what they learn, what they leave on disk, what they cannot answer."""
+"""TF-IDF and k nearest neighbours: what they learn, what they save, what they cannot answer."""
 
 import subprocess
 

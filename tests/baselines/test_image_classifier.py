@@ -1,4 +1,4 @@
-"""The image classifier: what it learns from images alone, of kept features or of images, and what it refuses."""
+"""The image classifier: what it learns from images or cached features, and what it refuses."""
 
 from dataclasses import replace
 from pathlib import Path

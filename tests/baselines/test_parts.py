@@ -1,4 +1,4 @@
-"""The parts of the baselines against references and by hand."""
+"""The parts of the baselines against references and hand-computed values."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Every trained baseline on the toy shards: what it learns, what it leaves on disk, what it cannot answer."""
+"""Every trained baseline on the toy shards: what it learns, what it saves, what it cannot answer."""
 
 import dataclasses
 

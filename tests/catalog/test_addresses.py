@@ -1,4 +1,4 @@
-"""Which hosts are asked for images, and what is told to whom."""
+"""Which hosts get requests for images, and what is sent to them."""
 
 import socket
 from pathlib import Path

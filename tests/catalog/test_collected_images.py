@@ -1,4 +1,4 @@
-"""Images of collected products: which are usable, which are quarantined and why, several of a product, behind URLs."""
+"""Images of collected products: usable and quarantined ones, several per product, behind URLs."""
 
 import hashlib
 import io

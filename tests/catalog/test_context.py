@@ -1,4 +1,4 @@
-"""The texts of a product as a model reads them."""
+"""A product's texts as model input."""
 
 from moemoe.catalog.context import plain_text
 

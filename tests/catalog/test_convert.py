@@ -124,5 +124,5 @@ def test_products_that_a_run_will_not_use_are_told(tmp_path, capsys):
     path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,Color", *rows)
     assert main(["convert", str(path), "--output", str(tmp_path / "b.parquet")]) == 0
     said = capsys.readouterr().out
-    for why in ("product id of another one", "no product id", "no product type", "neither title nor description"):
-        assert f"  products that a run cannot use as they are, {why}: 1\n" in said
+    for why in ("duplicate product id", "no product id", "no product type", "neither title nor description"):
+        assert f"  products that a run cannot use: {why}: 1\n" in said

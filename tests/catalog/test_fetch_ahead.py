@@ -1,4 +1,4 @@
-"""A catalog's rows, read ahead of the images behind their URLs."""
+"""A catalog's rows, read ahead while their images are fetched."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Images behind URLs, from hosts that behave in every way; small limits are given, so that nothing waits."""
+"""Images from well-behaved and misbehaving hosts, with small limits so that tests do not wait."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Which files are a catalog."""
+"""Which files belong to a catalog."""
 
 import pytest
 
@@ -81,7 +81,7 @@ class TestFindPartitions:
 
     @pytest.mark.parametrize("given", ["README.md", "sub/*.jpg"])
     def test_another_kind(self, folder, given):
-        with pytest.raises(CatalogError, match=r"holds no catalog file \(found: .*allowed is"):
+        with pytest.raises(CatalogError, match=r"has no catalog file \(found: .*allowed is"):
             find_partitions(f"{folder}/{given}")
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Which layout a file has, and what a new one takes."""
+"""Which layout a file has, and what a new layout needs."""
 
 import re
 from collections.abc import Iterator
@@ -111,8 +111,8 @@ class TestColumnsOfTheContract:
     def test_before_the_work(self, shop):
         [note] = check_layouts([str(shop)], self.COLUMNS, "auto")
         assert note == (
-            f"{shop} is read in the layout shopify, by that shop's names: the contract's `columns:` counts in the "
-            "layouts own, flat, long alone, so not here (product_type: 'Vendor', title: 'Title')"
+            f"{shop} is read in the layout shopify, by that shop's names: the contract's `columns:` applies only to "
+            "the layouts own, flat, long, so not here (product_type: 'Vendor', title: 'Title')"
         )
         assert check_layouts([str(shop)], {"title": "name"}, "auto") == []
 
@@ -121,7 +121,7 @@ class TestColumnsOfTheContract:
         list(read_batches(str(shop), self.COLUMNS, told=told.append))
         assert told[0].columns["Title"] == "title"
         assert told[0].columns["Vendor"] == (
-            "attribute, not product_type: the contract's `columns:` counts in the layouts own, flat, long alone"
+            "attribute, not product_type: the contract's `columns:` applies only to the layouts own, flat, long"
         )
 
     def test_not_of_a_layout_that_goes_by_them(self, tmp_path):

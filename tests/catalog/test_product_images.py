@@ -1,4 +1,4 @@
-"""Several images of a product: lists of any spelling, in order, each once."""
+"""Several images of a product: lists in any form, in order, without duplicates."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""A first contract for a catalog that nobody has described yet."""
+"""A first contract for a new catalog."""
 
 from collections import Counter
 from decimal import Decimal

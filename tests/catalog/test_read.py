@@ -84,7 +84,7 @@ class TestParquet:
 
     def test_what_is_no_attribute_is_named_and_cut(self, tmp_path):
         labels = [{"Color": "Red", **{f"key {i}": "text" for i in range(50)}}]
-        named = r"\(\{'Color': 'Red', 'key 0': .* is no pair; allowed are .*\); allowed is map"
+        named = r"\(\{'Color': 'Red', 'key 0': .* is not a pair; allowed are .*\); allowed is map"
         with pytest.raises(CatalogError, match=named) as found:
             rows_of(write_parquet(tmp_path / "a.parquet", **minimal(attributes=pa.array([labels]))))
         assert len(str(found.value).replace(str(tmp_path), "")) < 550

@@ -1,4 +1,4 @@
-"""Every sample of a layout is recognised by its own and by no other."""
+"""Every layout's sample is recognised by that layout and by no other."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A cell of any reader -> text."""
+"""Converts a cell from any reader to text."""
 
 from decimal import Decimal
 

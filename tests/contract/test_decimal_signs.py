@@ -1,4 +1,4 @@
-"""What "1.200" is where the contract does not say: shown by the catalog's other labels, or unmapped."""
+"""What "1.200" means without ``decimal_sign``: decided by the catalog's other labels, or unmapped."""
 
 import pyarrow as pa
 import pytest

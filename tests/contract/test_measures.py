@@ -1,4 +1,4 @@
-"""Measurements: what a label states, why it states nothing, and what a contract must say."""
+"""Measurements: the value of a label, the reason why it has none, and what a contract must have."""
 
 import re
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""An open contract takes what the catalog has enough of, and nothing else."""
+"""An open contract takes only what is frequent enough in the catalog."""
 
 import pyarrow as pa
 import pytest

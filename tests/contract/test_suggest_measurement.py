@@ -1,4 +1,4 @@
-"""Which raw labels are suggested as a measurement, and which one."""
+"""For which raw labels a measurement is suggested, and which one."""
 
 from decimal import Decimal
 

@@ -52,8 +52,8 @@ def test_a_file_in_utf_16(encoding, tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("166 - Vêtements\n".encode("latin-1"), r"a\.txt is no valid UTF-8 text \(byte 7\).*save it as UTF-8"),
-        (GOOGLE.encode("utf-16")[:-1], r"a\.txt is no valid UTF-16.* text \(byte \d+\).*save it as UTF-8"),
+        ("166 - Vêtements\n".encode("latin-1"), r"a\.txt is not valid UTF-8 text \(byte 7\).*save it as UTF-8"),
+        (GOOGLE.encode("utf-16")[:-1], r"a\.txt is not valid UTF-16.* text \(byte \d+\).*save it as UTF-8"),
         (GOOGLE.encode("utf-16-le"), r"a\.txt has NUL bytes, as UTF-16 without a mark has; save it as UTF-8"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Expectations on raw rows and labels: each one kept and each one broken."""
+"""Expectations on raw rows and labels: each one passing and each one failing."""
 
 import re
 import subprocess
@@ -77,7 +77,7 @@ class TestRaw:
         assert report.success
         assert broken(report) == []
         assert len(report.findings) == 13
-        assert report.message() == "contract small, raw catalog: 13 of 13 expectations hold"
+        assert report.message() == "contract small, raw catalog: 13 of 13 expectations pass"
         report.raise_if_critical()
 
     def test_data_docs_say_what_is_expected(self, contract, tmp_path):
@@ -190,7 +190,7 @@ class TestRaw:
             catalog({3: {"product_id": "p4"}, 0: {"product_type": "Hats", "title": ""}}), contract, tmp_path
         )
         expected = (
-            "contract small, raw catalog: a critical expectation does not hold\n"
+            "contract small, raw catalog: a critical expectation fails\n"
             "  fails (critical): product ids are unique: 1 come more than once (products p4)"
         )
         with pytest.raises(CatalogError) as raised:

@@ -1,4 +1,4 @@
-"""The contracts that are shipped."""
+"""The contracts in this repository."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What Data Docs cost."""
+"""The cost of writing Data Docs."""
 
 from data_contracts import check_drift
 from moemoe.schemas import LABELS

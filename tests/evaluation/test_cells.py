@@ -1,4 +1,4 @@
-"""Predictions in parts give the figures of the whole table, and what is wrong with them is found over all parts."""
+"""Predictions in parts give the metrics of the whole table, and errors are found across all parts."""
 
 from collections.abc import Sequence
 

@@ -104,7 +104,7 @@ def test_every_pair_of_systems_is_shown_and_all_product_types(candidate):
     assert "120 (accuracy, every product type), 130 (accuracy, all labels), 130 (acc" in whole.notes[0]
     said = comparison_report(comparison, [whole], []).blocks
     lead = next(block.text for block in said if isinstance(block, Text) and block.lead)
-    assert "next is mxt with 75.0 %, a difference, in points, of +25.0 [" in lead
+    assert "next is mxt with 75.0 % (difference in points: +25.0 [" in lead
 
 
 def test_tables_1_and_3_have_systems_in_columns_and_the_paper_beside(candidate):

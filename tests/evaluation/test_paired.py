@@ -1,4 +1,4 @@
-"""What two runs differ by, and figures of all product types."""
+"""Paired differences of two runs, and metrics over all product types."""
 
 import numpy as np
 import pyarrow as pa
@@ -62,7 +62,7 @@ def test_two_runs_that_are_equally_good_are_seldom_told_apart():
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        (table(rows(40, 40, "kurta")), "share no test row: they are of different datasets or splits"),
+        (table(rows(40, 40, "kurta")), "have no test rows in common: they have different datasets or splits"),
         (table(rows(39, 39)), "1 of the first run's 40 are not in the other's, e.g. product shirttest39, attribute co"),
         (table(rows(40, 40, gold="Pink")), "gold values differ in 40 test rows, e.g. of product shirttest0"),
         (table([dict(row, group="g") for row in rows(40, 40)]), "groups differ in 40 test rows"),

@@ -75,7 +75,7 @@ def test_a_manifest_does_not_lead_out_of_the_root(manifest, tmp_path, path):
     root = tmp_path / "root"
     shutil.copy(root / json.loads(manifest.read_text())["shards"][0]["path"], tmp_path / "outside.arrow")
     put(manifest, "shards", 0, "path", value=path)
-    with pytest.raises(StorageError, match="is no file in a folder of the root"):
+    with pytest.raises(StorageError, match="is not a file in a folder of the root"):
         ShardedDataset(str(manifest), tmp_path / "scratch")
 
 

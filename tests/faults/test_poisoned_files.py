@@ -63,13 +63,13 @@ poisons = pytest.mark.parametrize("poisoned", [as_pickle, as_torch_archive])
 @poisons
 def test_a_checkpoint(tmp_path, proof, poisoned):
     poisoned(tmp_path / CHECKPOINT, proof)
-    with pytest.raises(ConfigError, match=rf"{CHECKPOINT} is no safetensors file .*delete it and run again"):
+    with pytest.raises(ConfigError, match=rf"{CHECKPOINT} is not a safetensors file .*delete it and run again"):
         Checkpoint.find(str(tmp_path), {}, "")
 
 
 def test_a_checkpoint_that_is_another_safetensors_file(tmp_path):
     save_file({"weight": torch.zeros(2)}, tmp_path / CHECKPOINT)
-    with pytest.raises(ConfigError, match="is no checkpoint of a training run"):
+    with pytest.raises(ConfigError, match="is not a checkpoint of a training run"):
         Checkpoint.find(str(tmp_path), {}, "")
 
 
@@ -83,9 +83,9 @@ def test_a_models_weights(tmp_path, proof, poisoned, model):
     folder = shutil.copytree(model, tmp_path / "model")
     healthy = Predictor.load(folder)
     poisoned(folder / "model.safetensors", proof)
-    with pytest.raises(ConfigError, match=r"model\.safetensors is no safetensors file"):
+    with pytest.raises(ConfigError, match=r"model\.safetensors is not a safetensors file"):
         Predictor.load(folder)
-    with pytest.raises(ConfigError, match=r"^warm start: .*model\.safetensors is no safetensors file"):
+    with pytest.raises(ConfigError, match=r"^warm start: .*model\.safetensors is not a safetensors file"):
         load_weights(healthy.model, folder)
 
 

@@ -1,4 +1,4 @@
-"""Flows that the tests of several files look at, each run once."""
+"""Flows shared by tests of several files, each run once."""
 
 import os
 from collections.abc import Iterator

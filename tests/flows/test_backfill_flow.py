@@ -57,7 +57,7 @@ def test_a_rerun_keeps_every_byte(shop):
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in shop.output.rglob("values/*")}
     audit = next(shop.output.glob("audit/audit-*.parquet"))
     assert len(before) == 2
-    assert "was finished before" in shop.fill_in().stdout
+    assert "already finished" in shop.fill_in().stdout
     assert before == {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in shop.output.rglob("values/*")}
     assert next(shop.output.glob("audit/audit-*.parquet")) == audit
 

@@ -1,4 +1,4 @@
-"""What a person may get wrong, each answered by one clear message, a non-zero exit and no traceback of ours."""
+"""User errors: each gives one clear message, a non-zero exit code and no traceback of ours."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq

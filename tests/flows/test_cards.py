@@ -1,4 +1,4 @@
-"""Documents as a card's components."""
+"""Documents as components of a card."""
 
 import io
 import json

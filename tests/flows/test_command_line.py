@@ -1,4 +1,4 @@
-"""What Metaflow's command line says in our flows: of errors in data, of Ctrl-C, of a run that has finished."""
+"""Messages of the flows' command line: on errors in data, on Ctrl-C, on a finished run."""
 
 import hashlib
 import itertools

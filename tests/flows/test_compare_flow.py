@@ -1,4 +1,4 @@
-"""CompareFlow: one comparison on a very small catalog, one system of it broken, and finished runs side by side."""
+"""CompareFlow: a comparison on a very small catalog with one broken system, and a comparison of finished runs."""
 
 import json
 from pathlib import Path

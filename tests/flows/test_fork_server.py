@@ -1,4 +1,4 @@
-"""The server goes on, whatever its clients do."""
+"""The server keeps running, whatever its clients do."""
 
 import json
 import os

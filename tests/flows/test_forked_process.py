@@ -1,4 +1,4 @@
-"""A fork's streams and its end are those of a Python that was started."""
+"""A fork has the same streams and the same end as a new Python process."""
 
 import os
 import subprocess

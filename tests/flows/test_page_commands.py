@@ -1,4 +1,4 @@
-"""Every flow command of README and the pages, run as it is written there but for a smaller catalog and fewer epochs."""
+"""Every flow command of README and the pages, run as written, but on a smaller catalog for fewer epochs."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""What a fork could not be to the letter is a plain Python; nothing of a process's surroundings is lost."""
+"""A task that a fork could not reproduce exactly runs in a plain Python; its environment is complete in both."""
 
 import os
 import select

@@ -1,4 +1,4 @@
-"""What the report shows of a product."""
+"""Products as shown in the report."""
 
 from moemoe.shards.dataset import ShardedDataset
 from tests.support.flows import FLOW

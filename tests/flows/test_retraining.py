@@ -1,4 +1,4 @@
-"""Scheduled runs after a champion: nothing new, and a warm start that is told of; notifications to a real webhook."""
+"""Scheduled runs after a champion: no new data, a reported warm start; notifications to a real webhook."""
 
 import mlflow
 from metaflow.cards import get_cards

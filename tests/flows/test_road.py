@@ -1,4 +1,4 @@
-"""The whole road to a catalog that nobody has described: profile, edit, run, read the report, backfill."""
+"""The whole way from a new catalog to filled values: profile, edit, run, read the report, backfill."""
 
 import html
 import os

@@ -1,4 +1,4 @@
-"""Runs whose root is on a real S3 endpoint; before one of them somebody has relabelled the catalog."""
+"""Runs with the root on a real S3 endpoint; before one of them the catalog was relabelled."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Two images and two texts of a product as sources of their own, from the catalog to a registered model's answers."""
+"""Two images and two texts of a product as separate sources, from the catalog to a registered model's answers."""
 
 import json
 
@@ -34,7 +34,7 @@ def test_predictions_weigh_each_source(scheduled):
     blanked = [dict(row["source_weights"]) for row in rows if row["condition"] == "image blanked"]
     assert {weights["image"] + weights["image.2"] for weights in blanked} == {0.0}
     assert json.loads((own / "model" / "config.json").read_text())["sources"] == SOURCES
-    assert "What each source weighs" in (own / "report.html").read_text()
+    assert "Source weights" in (own / "report.html").read_text()
 
 
 def test_a_second_image_that_cannot_be_used_is_quarantined_alone(scheduled):

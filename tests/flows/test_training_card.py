@@ -1,4 +1,4 @@
-"""What the card of a training shows, and what the step prints."""
+"""The card of a training, and the lines that the step prints."""
 
 import json
 from types import SimpleNamespace

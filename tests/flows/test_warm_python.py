@@ -1,4 +1,4 @@
-"""Forks of a Python that has its libraries loaded are what plain Pythons would be."""
+"""Forks of a Python with loaded libraries behave like plain Python processes."""
 
 import os
 import select

@@ -91,7 +91,7 @@ def test_an_audit_from_before_there_were_ids_is_read():
         (HEAD + b"x,color,Red,right\n", "v.csv: row 1: product x, color: 'Red' is not a row"),
         (HEAD + b'color1,color,"a, ""b""",yes\n', "verdict 'yes' is unknown; allowed are right"),
         (b"\xff\xfe\x00", "v.csv is (damaged|cut short)"),
-        (HEAD + b'color1,color,"a",""b"",right\n', "v.csv is no file of verdicts: line 2"),
+        (HEAD + b'color1,color,"a",""b"",right\n', "v.csv is not a file of verdicts: line 2"),
         (
             HEAD + b"8.90123E+12,color,Red,right\n",
             "v.csv: row 1: '8.90123E.12' is a number that a spreadsheet has rounded",

@@ -1,4 +1,4 @@
-"""A backfill as a whole: partitions, reruns, stores, report and manifest; the real model's turn is in tests/flows."""
+"""A whole backfill: partitions, reruns, stores, report and manifest; tests/flows has one with a real model."""
 
 import json
 from dataclasses import replace
@@ -144,7 +144,7 @@ def test_report_audit_and_manifest(model, tmp_path):
         {"decision": "contradicts", "attribute": "color", "filled": 1}
     ]
     shown = audit_page(labels, job.model_version, "labels", CONTRADICTS)
-    assert "label? (Both, or neither: unclear.)" in shown
+    assert "label? (If both or neither: unclear.)" in shown
     assert f"catalog says: {labels['raw_label'][0]}" in shown
     manifest = json.loads(Path(finished.manifest).read_text())
     assert manifest["label_audit"] == f"audit/{Path(finished.label_audit.table).name}"
@@ -160,7 +160,7 @@ def test_report_audit_and_manifest(model, tmp_path):
 def test_the_report_says_where_the_text_decides(model, tmp_path, thresholds):
     job, parts = run(model, tmp_path / "out", [partition(tmp_path)], thresholds)
     report = page(backfill_report(finish_backfill(job, parts, 10), job.model_version, job.threshold_kind))
-    assert ("where a text names a single value of an attribute" in report) == (thresholds == "unfamiliar")
+    assert ("a text names exactly one value of an attribute" in report) == (thresholds == "unfamiliar")
     [audit] = (tmp_path / "out" / "audit").glob("audit-*.parquet")
     assert f'<a href="audit/{audit.stem}.html">' in report
 

@@ -1,4 +1,4 @@
-"""Rows as a client sends them."""
+"""Rows in the forms that clients send."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What becomes of answers in a backfill: filled, agrees, contradicts, abstained; the values of each product."""
+"""Decisions on answers in a backfill: filled, agrees, contradicts, abstained; the values of each product."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""What a text says of an attribute."""
+"""The values of an attribute named in a text."""
 
 import pytest
 from hypothesis import given

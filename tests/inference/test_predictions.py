@@ -1,4 +1,4 @@
-"""PREDICTIONS of a split in every condition, and the confidences that a model is evaluated with."""
+"""PREDICTIONS of a split in every condition, and the confidences used in evaluation."""
 
 import math
 

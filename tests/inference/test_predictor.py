@@ -1,4 +1,4 @@
-"""Answers of a model: in the order asked, whatever is asked beside, and not empty where something can be said."""
+"""Answers of a model: in the order of the questions, independent of the other questions, and not empty needlessly."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What is written of the images' way into the model, and what that loads."""
+"""The saved description of image preprocessing, and the libraries that reading it loads."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The scheduled training as Argo Workflows and Step Functions get it."""
+"""The scheduled training, compiled for Argo Workflows and Step Functions."""
 
 import json
 import os

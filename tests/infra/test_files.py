@@ -1,4 +1,4 @@
-"""The files of infra/, each before the validator of its kind."""
+"""The files of infra/, each checked by a validator for its format."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Installing by uv from where pip is told to look, and by pip where uv cannot: a real environment, real wheels."""
+"""Installing with uv from pip's configured indexes, and with pip if uv cannot: a real environment, real wheels."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What a person sees in MLflow's UI without configuring anything: a real server, a real browser."""
+"""MLflow's UI without any configuration: a real server, a real browser."""
 
 import shutil
 import subprocess

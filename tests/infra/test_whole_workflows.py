@@ -1,4 +1,4 @@
-"""The whole TrainFlow and CompareFlow as compiled workflows: what they leave is what a local run leaves, bit by bit."""
+"""The whole TrainFlow and CompareFlow as compiled workflows: their results equal a local run's, bit by bit."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""Labels that contradict each other are dropped, both of them, and nothing else is."""
+"""Labels that contradict each other are both dropped, and no others."""
 
 import numpy as np
 import pyarrow as pa

@@ -1,4 +1,4 @@
-"""Drift between two runs' labels: found where values move, not where chance does."""
+"""Drift between two runs' labels: detected for real changes, not for random ones."""
 
 import subprocess
 from collections import Counter

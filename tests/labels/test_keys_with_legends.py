@@ -1,4 +1,4 @@
-"""A raw key that says what the numbers of its labels measure."""
+"""Raw keys with a legend for the numbers of their labels."""
 
 from moemoe.contract.load import load_contract
 from moemoe.inference.labels import LabelReader

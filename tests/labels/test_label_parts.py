@@ -1,4 +1,4 @@
-"""Normalization, filter and split of a catalog in parts give what they give for the whole, and the same again."""
+"""Normalization, filter and split in parts give the same results as for the whole catalog, every time."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Encode-once against the paper's own order of computation: losses, gradients, generated tokens."""
+"""Encoding each source once, against the paper's order of computation: losses, gradients, generated tokens."""
 
 from dataclasses import replace
 

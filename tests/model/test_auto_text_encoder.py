@@ -1,4 +1,4 @@
-"""Text encoders of other kinds: what they compute, what they share, what they leave on disk, what is refused."""
+"""Other text encoders: what they compute, share and save, and what is refused."""
 
 import json
 import shutil
@@ -209,9 +209,9 @@ def broken(folder: Path, fault: str) -> str:
         ("weights missing", "lacks weights: encoder.layer.1.output.dense.weight"),
         ("other tokenizer", r"its tokenizer has \d{3} tokens, its weights have 40"),
         ("code", "cannot be loaded"),
-        ("decoder", "is no encoder: model type gpt2 decodes"),
+        ("decoder", "is not an encoder: model type gpt2 decodes"),
         ("t5", r"a T5 checkpoint goes to --weights"),
-        ("image", "is no encoder of text"),
+        ("image", "is not a text encoder"),
         ("short", "reads 8 tokens, fewer than context_length = 12 .*; set context_length=8 or less"),
         ("nothing there", "cannot be loaded"),
     ],

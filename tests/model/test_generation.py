@@ -1,4 +1,4 @@
-"""Answers are those of the plain loop: ended ones are not computed along, and drafts change nothing but the time."""
+"""Answers equal those of a plain loop: finished ones are not computed further, and drafts only save time."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The model as a whole, against references and under changes that must not matter."""
+"""The whole model, against references and under changes that must have no effect."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Hashed n-grams: nothing at the start, what precedes a token and nothing else, the same hash everywhere."""
+"""Hashed n-grams: zero at first, depending only on preceding tokens, with the same hash everywhere."""
 
 import json
 import subprocess

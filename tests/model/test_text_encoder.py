@@ -1,4 +1,4 @@
-"""T5's encoder where each text is encoded by itself, against all of a batch together."""
+"""T5's encoder on each text alone, against a whole batch."""
 
 import pytest
 import torch

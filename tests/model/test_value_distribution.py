@@ -1,4 +1,4 @@
-"""Every value's probability, against a loop that scores each value alone without tree, batch and cache."""
+"""Every value's probability, against a loop that scores each value alone, without tree, batch and cache."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a configuration may ask for: sources, experts, backbones, precision, memory."""
+"""Variants of the configuration: sources, experts, backbones, precision, memory."""
 
 from dataclasses import replace
 

@@ -55,7 +55,7 @@ def test_a_large_cell_that_loses_too_much_refuses_a_better_mean():
 def test_a_broken_contract_refuses_the_best_challenger():
     decision = decide(predictions(0.9), predictions(0.6), "7", TYPES, Rules(), ["critical: ids are unique: 3 repeat"])
     assert not decision.promoted
-    assert "the contract does not hold: critical: ids are unique: 3 repeat" in decision.text
+    assert "failed expectation: critical: ids are unique: 3 repeat" in decision.text
     assert without_champion(Rules()).promoted
     assert not without_champion(Rules(), ["critical: x"]).promoted
 

@@ -242,7 +242,7 @@ def test_thresholds_are_changed_as_a_new_version_that_rolls_back(uri, name, mode
     change = f"of version {first.version} (a complaint): shirt/color: plain 0.0000 to off, guarded 0.5000 to off"
     assert f"## Thresholds changed\n\n- {change}" in card
     assert "| shirt | color | 40 | 50.0 | 50.0 | - | - | - |" in card
-    assert "2 of 3 cells have no plain threshold" in card
+    assert "2 of 3 cells the model always abstains" in card
     assert client(uri).get_model_version(name, second.version).description == card
     report = Path(client(uri).download_artifacts(second.run_id, "report.html")).read_text()
     assert report.count(">accepted (validation)<") == 2

@@ -1,4 +1,4 @@
-"""What a run leaves in a real MLflow: a SQLite store in a folder of the test."""
+"""The results of a run in a real MLflow: a SQLite store in a folder of the test."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The registered model as a client meets it in its own process, by pyfunc."""
+"""The registered model, used by a client in its own process through pyfunc."""
 
 import base64
 import dataclasses

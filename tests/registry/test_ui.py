@@ -1,4 +1,4 @@
-"""``make ui``: one server process, and an address that shows the runs."""
+"""``make ui``: one server process, and a URL that shows the runs."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The audit page: what it shows, and in a real browser that no verdict is lost."""
+"""The audit page: its content, and in a real browser that no verdict is lost."""
 
 import pyarrow as pa
 import pytest

@@ -1,4 +1,4 @@
-"""A comparison's page: who is best in one sentence, who failed before anything else."""
+"""A comparison's page: failed systems first, then the best system in one sentence."""
 
 from moemoe.evaluation.comparison import Candidate, compare
 from moemoe.evaluation.paper import PaperSystem
@@ -23,7 +23,7 @@ def test_the_best_system_and_the_failures_come_first():
         assert fact in shown, fact
     assert "<title>Comparison | 30pt | qga, moemoe</title>" in shown
     assert '<p class="notice failure"><b>mxt failed</b>: in training: it broke</p>' in shown
-    best = shown.index("<b>moemoe</b> recalls most")
+    best = shown.index("<b>moemoe</b> has the highest recall")
     assert shown.index("mxt failed") < best < shown.index("Overview</h2>")
     assert "next is qga with 50.0" in shown
     assert '<th colspan="2" class="named">plain threshold</th>' in shown

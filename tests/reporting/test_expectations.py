@@ -1,4 +1,4 @@
-"""What fails stands first and in color; what holds is collapsed."""
+"""Failed expectations come first and in color; passed ones are collapsed."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ HELD, WARNED = Finding("ids are unique", "critical", True), Finding("have an ima
 
 def test_failures_come_first_and_what_holds_is_folded():
     summary, failures, held = expectation_blocks(Report((HELD, WARNED)))
-    assert (summary.text, summary.kind) == ("1 of 2 expectations hold.", WARNING)
+    assert (summary.text, summary.kind) == ("1 of 2 expectations pass.", WARNING)
     assert [row[0] for row in failures.rows] == ["have an image"]
     assert failures.rows[0][1].kind == WARNING
     assert isinstance(held, Section)

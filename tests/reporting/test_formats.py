@@ -1,4 +1,4 @@
-"""One way to write a value, everywhere."""
+"""Formatting of values, the same everywhere."""
 
 import math
 

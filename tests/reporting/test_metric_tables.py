@@ -18,13 +18,13 @@ def test_applicability_has_its_intervals_and_counts():
     metrics |= {"applicability/f1/low": 0.41, "applicability/f1/high": 0.62}
     shown = text({**metrics, **COUNTS})
     assert "| 50.0 | 50.0 | 50.0 [41.0, 62.0] | 20 | 40 |" in shown
-    assert "No answer is empty" not in shown
+    assert "The model gave no empty answer" not in shown
 
 
 def test_a_model_that_never_says_does_not_apply_has_dashes_and_the_reason():
     shown = text({"applicability/recall": 0.0, "applicability/f1": 0.0, **COUNTS})
     assert "| - | - | - | 20 | 40 |" in shown
-    assert "No answer is empty" in shown
+    assert "The model gave no empty answer" in shown
     assert "training.negatives" in shown
     assert "nan" not in shown
 

@@ -1,4 +1,4 @@
-"""What the model card says of the image encoder."""
+"""The image encoder in the model card."""
 
 import pytest
 

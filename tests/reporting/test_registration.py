@@ -33,6 +33,6 @@ def test_the_card_names_version_aliases_and_the_champion_before():
     document = registration_document("models:/m/4", ("challenger", "champion"), PROMOTED, is_sample=True)
     text = document_text(document)
     assert "Sample catalog" in text
-    for words in ("- model: models:/m/4", "- aliases: challenger, champion", "- champion before: 3"):
+    for words in ("- model: models:/m/4", "- aliases: challenger, champion", "- previous champion: 3"):
         assert words in text
     assert [block.kind for block in document.blocks if hasattr(block, "kind")] == [WARNING, GOOD]

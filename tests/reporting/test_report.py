@@ -1,4 +1,4 @@
-"""The report of a run: what a person reads first, and that it is one file that asks the network for nothing."""
+"""The report of a run: its first sentences, and that it is one file that needs no network."""
 
 import math
 import re
@@ -53,7 +53,7 @@ def page(document):
 def test_a_model_that_is_always_right_has_no_product_to_look_at():
     found = measured(table(rows(60, 60, split="validation"), rows(60, 60), rows(60, 0, condition=TEXT_BLANKED)))
     [said] = example_blocks(choose(found.cells, found.evaluation), {}, re.compile)
-    assert said.text == "No test answer is accepted and wrong, right by the image alone, or right and not accepted."
+    assert said.text == "No test answer is a confident error, right from the image alone, or right but not accepted."
 
 
 def test_a_model_of_few_products_promises_nothing():
@@ -61,7 +61,7 @@ def test_a_model_of_few_products_promises_nothing():
     lead, kept = report.answer(*readiness(few.cells, few.evaluation))
     assert lead.text == (
         "**None of 1 attribute is ready**: the model would fill in 100 % of the requested values, but for no attribute "
-        "is it proven that 90 % of them are right."
+        "do the data show that 90 % of them are right."
     )
     assert "55.6" in kept.text
 
@@ -117,7 +117,7 @@ def test_a_model_that_reads_no_text_answers_nothing_from_it():
 
 def test_expectations_that_fail_are_not_folded(found):
     def section(kind):
-        notice = Notice("10 of 11 expectations hold.", kind)
+        notice = Notice("10 of 11 expectations pass.", kind)
         written = report.run_report(found, IDENTITY, [], [notice], [])
         return next(one for one in written.sections if one.title == report.EXPECTATIONS)
 
@@ -147,7 +147,7 @@ def test_the_answer_comes_first(document):
     text = document_text(document)
     filled = "At 90 % precision, this model fills in **46 % of the requested values**"
     lead = text.index(f"{filled}; **1 of 3 attributes is ready**.")
-    assert lead < text.index("## Attributes") < text.index("## Products to look at") < text.index("## Headline figures")
+    assert lead < text.index("## Attributes") < text.index("## Products to look at") < text.index("## Headline metrics")
     assert "Sample catalog" in text[:lead]
     collapsed = [block.collapsed for block in document.sections]
     assert collapsed == sorted(collapsed)  # what engineers need comes last, collapsed
@@ -199,7 +199,7 @@ def test_confident_errors_come_first_with_their_words_marked(document, page):
 def test_a_run_without_any_label_has_a_report():
     nothing = measured(table([dict(row, gold=[]) for row in rows(3, 3)]))
     written = report.run_report(nothing, IDENTITY, [], [], report_plots(nothing))
-    assert "nothing can be said of this model" in html.page(written)
+    assert "this model cannot be measured" in html.page(written)
 
 
 def test_headings_stand_in_groups_and_values_can_be_sorted(page):
@@ -237,7 +237,7 @@ def test_examples_vary_and_show_what_only_the_image_tells():
     sure = rows(40, 40, split="validation"), rows(40, 40, attribute="theme", split="validation")
     found = measured(table(wrong, told, alone, [dict(row, confidence=0.1) for part in sure for row in part]))
     chosen = choose(found.cells, found.evaluation)
-    assert [one.kind for one in chosen] == ["confident error"] * 3 + ["right; only the image tells"]
+    assert [one.kind for one in chosen] == ["confident error"] * 3 + ["right, from the image alone"]
     assert [one.row["product_id"] for one in chosen[:3]] == ["shirttest0", "shirttest1", "shirttest2"]
     assert (chosen[3].image_alone["prediction"], chosen[3].text_alone["prediction"]) == ("Red", "Blue")
 
@@ -250,4 +250,6 @@ def test_no_id_is_given_twice_and_every_reference_has_its_id(page):
 
 def test_of_the_confident_errors_it_is_said_how_many_are_shown(document):
     [section] = [block for block in document.sections if block.title == "Products to look at"]
-    assert re.search(r"surest accepted answers that are not the catalog's: \d+, at most 3", section.blocks[0].text)
+    assert re.search(
+        r"most confident accepted answers that differ from the catalog's label \(\d+, at most 3", section.blocks[0].text
+    )

@@ -1,4 +1,4 @@
-"""Features kept beside the shards: the same bits, shared, addressed by content, bounded; damage and a full disk."""
+"""Features cached beside the shards: bitwise equal, shared, addressed by content, bounded; damage and a full disk."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Shards on an S3 that fails now and then: whatever may pass is waited out, whatever may not is named."""
+"""Shards on a failing S3: temporary errors are retried, permanent ones reported."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Writers that meet, are killed or run out of disk: a shard is whole or not there, and a rerun mends it."""
+"""Concurrent or killed writers and a full disk: a shard is complete or absent, and a rerun repairs it."""
 
 import os
 import resource

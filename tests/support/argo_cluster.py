@@ -1,4 +1,4 @@
-"""What a workflow finds around it in a cluster: S3, Metaflow's service, MLflow, a webhook, secrets; all on loopback."""
+"""The environment of a workflow in a cluster: S3, Metaflow's service, MLflow, a webhook, secrets; all on loopback."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Catalogs that no flow can read, each with what is said of it."""
+"""Catalogs that no flow can read, each with its error message."""
 
 import gzip
 import json
@@ -63,7 +63,7 @@ BAD_CATALOGS = {
         lambda f: _cut(write(f / "a.csv", SHOPIFY, SHOPIFY_SHIRT, 'hat,Hat,"<p>A hat of wool'), 4),
         r"a\.csv is cut short or is not CSV",
     ),
-    "no layout": BadCatalog(lambda f: write(f / "a.csv", "name,price", "shirt,3"), "it has none of the layouts"),
+    "no layout": BadCatalog(lambda f: write(f / "a.csv", "name,price", "shirt,3"), "it does not fit the layouts"),
     "a JSON array cut short": BadCatalog(
         lambda f: write(f / "a.json", json.dumps([dict(zip(_HEADER, "1abc", strict=True))] * 3, indent=1)[:-20]),
         r"a\.json is cut short",

@@ -1,4 +1,4 @@
-"""A GPU box as one gets it: a few packages and what they need, no network."""
+"""A bare GPU box: a few packages with their dependencies, no network."""
 
 import os
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires

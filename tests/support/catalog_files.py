@@ -1,4 +1,4 @@
-"""Catalog files for the tests of reading, and what a reader makes of one."""
+"""Catalog files for the tests of reading, and helpers that read them."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Predictions of a system that a comparison takes."""
+"""Predictions of a system for a comparison."""
 
 import pyarrow as pa
 

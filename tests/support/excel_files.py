@@ -1,4 +1,4 @@
-"""Excel workbooks as tests write them, without a package that could."""
+"""Writes Excel workbooks for tests, without a package for it."""
 
 import base64
 import gzip

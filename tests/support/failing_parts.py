@@ -1,4 +1,4 @@
-"""Parts of the GPU benchmark that come to no good end; run as a program it prints what the runner says of each.
+"""Failing parts of the GPU benchmark; run as a program it prints the runner's result for each.
 
 It is a process of its own, as the benchmark's is: a fork server that pytest starts would outlive what it works in.
 """

@@ -1,4 +1,4 @@
-"""Flows as a user runs them, each in a folder of its own."""
+"""Runs flows as a user does, each in its own folder."""
 
 import base64
 import os

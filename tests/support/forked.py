@@ -1,4 +1,4 @@
-"""A piece of work in a forked process that dies in the middle of it; nothing is imported again."""
+"""Runs work in a forked process that dies in the middle of it, without importing anything again."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""Imported by a fork server before all else: says on stderr who asks for a GPU in that process, not in its forks."""
+"""Imported by a fork server first: reports on stderr any use of a GPU in that process, but not in its forks."""
 
 import os
 import sys

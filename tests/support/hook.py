@@ -1,4 +1,4 @@
-"""A webhook on loopback that keeps what it gets."""
+"""A webhook on loopback that records its requests."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback whose every path answers as a test says, well or as badly as hosts do."""
+"""A real HTTP server on loopback; tests define how each path answers, well or badly."""
 
 import threading
 from collections import Counter

@@ -1,4 +1,4 @@
-"""A backfill by a predictor whose answers are known, of a small catalog with every kind of row."""
+"""A backfill with a predictor of known answers, on a small catalog with every kind of row."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A catalog of kurtas by hand, with images in one colour, and its contract."""
+"""A handwritten catalog of kurtas, with images in one colour, and its contract."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A real MLflow server behind a proxy that holds calls back, or hangs up, while a file says so."""
+"""A real MLflow server behind a proxy that delays or drops calls while a file requests it."""
 
 import os
 import subprocess

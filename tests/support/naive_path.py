@@ -1,4 +1,4 @@
-"""A batch, and that a model answers it as the paper's own order of computation does."""
+"""A batch, and a check that a model answers it like the paper's order of computation."""
 
 from dataclasses import replace
 

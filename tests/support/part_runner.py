@@ -1,4 +1,4 @@
-"""One part of the GPU benchmark in a process of its own: an error, a crash, too long a time end that part alone.
+"""Runs one part of the GPU benchmark in its own process: an error, crash or time-out ends only that part.
 
 A CUDA error leaves its process useless, and memory that an allocator holds is only surely free when its process has
 ended. Processes come from multiprocessing's fork server, which has imported what all of them need, and no GPU.

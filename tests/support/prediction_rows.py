@@ -1,4 +1,4 @@
-"""Predictions of which so many are right."""
+"""Predictions with a given number of right answers."""
 
 import numpy as np
 import pyarrow as pa

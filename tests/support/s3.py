@@ -1,4 +1,4 @@
-"""A real S3 endpoint on loopback, and a proxy before it that misbehaves as networks do."""
+"""A real S3 endpoint on loopback, and a proxy that fails as networks do."""
 
 import http.client
 import socket

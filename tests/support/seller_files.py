@@ -1,4 +1,4 @@
-"""A seller's file as the tests write it, and what the reader makes of it."""
+"""Writes sellers' files for tests, and reads them."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence

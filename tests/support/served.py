@@ -1,4 +1,4 @@
-"""What clients send to a registered model."""
+"""Requests of clients to a registered model."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Rows of a catalog of shirts, of contract 30pt, whose titles say the two things that are asked."""
+"""Rows of a catalog of shirts, for contract 30pt, whose titles have the two requested values."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Products as the APIs of shops answer."""
+"""Products in responses of shops' APIs."""
 
 SHOPIFY_SHIRT = {
     "id": 632910392,

@@ -1,4 +1,4 @@
-"""A sample of each shop's export, as its rows look."""
+"""Sample rows of each shop's export."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""A small contract, and what of a report is broken."""
+"""A small contract, and the failed expectations of a report."""
 
 CONTRACT = """
 dataset: small

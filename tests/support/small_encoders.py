@@ -1,4 +1,4 @@
-"""Checkpoints of small text encoders as a hub has them: weights, configuration, tokenizer."""
+"""Checkpoints of small text encoders as on a model hub: weights, configuration, tokenizer."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A small model that answers, and what it answers of a split as a table."""
+"""A small model that answers, and a table of its answers for a split."""
 
 from collections.abc import Iterable
 

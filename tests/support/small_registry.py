@@ -1,4 +1,4 @@
-"""A tiny model, its evaluation and predictions: all that the registry's tests register."""
+"""A tiny model with its evaluation and predictions, for the registry's tests."""
 
 import math
 from collections.abc import Sequence

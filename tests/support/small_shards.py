@@ -1,4 +1,4 @@
-"""A small labelled catalog, straight into shards: the colour is in the image, the material in the title."""
+"""A small labelled catalog as shards: the colour is in the image, the material in the title."""
 
 import hashlib
 import io

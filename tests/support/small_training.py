@@ -1,4 +1,4 @@
-"""A training small enough to be done many times, in processes as torchrun starts them."""
+"""A training small enough to repeat often, in processes started like torchrun's."""
 
 import contextlib
 import json

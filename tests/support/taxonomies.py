@@ -1,4 +1,4 @@
-"""Small taxonomies in the form of the published files, and the contracts that the command makes of them."""
+"""Small taxonomies in the form of the published files, and the contracts made from them."""
 
 import json
 from pathlib import Path

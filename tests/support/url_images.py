@@ -1,4 +1,4 @@
-"""Fetching images behind URLs with small limits, so that nothing waits."""
+"""Fetches images behind URLs with small limits, so that tests do not wait."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""What works on parts of a catalog, for tests whose catalog is one part."""
+"""Functions that work on parts of a catalog, for tests with a single part."""
 
 from collections.abc import Sequence
 from types import SimpleNamespace

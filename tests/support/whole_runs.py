@@ -1,4 +1,4 @@
-"""What a run that was broken must have in common with one that was not."""
+"""Checks that an interrupted run gave the same results as an undisturbed one."""
 
 import hashlib
 from pathlib import Path

@@ -1,3 +1,3 @@
-"""A committee is tested on the small shards of the systems that it consists of."""
+"""Fixtures for committees, on the small shards of their members."""
 
 from tests.baselines.conftest import dataset, manifest  # noqa: F401

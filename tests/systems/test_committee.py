@@ -1,4 +1,4 @@
-"""A committee: what its members say pooled, what it leaves on disk, which members it refuses."""
+"""A committee: its members' pooled answers, what it saves, which members it refuses."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Pools of distributions, and their weights, where the answer is known."""
+"""Pooled distributions and their weights, for cases with a known answer."""
 
 import numpy as np
 import pytest

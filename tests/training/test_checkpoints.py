@@ -1,4 +1,4 @@
-"""A checkpoint goes on with what it was made of, or with nothing."""
+"""Training resumes only from a checkpoint of the same recipe and shards."""
 
 import pytest
 import torch

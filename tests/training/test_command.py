@@ -99,5 +99,5 @@ def test_a_file_that_is_no_job(tmp_path, content):
         path.write_text(content)
     done = subprocess.run([warm_python(), "-m", "moemoe.training.run", str(path)], capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"moemoe: {path} holds no training job (")
+    assert done.stderr.startswith(f"moemoe: {path} does not hold a training job (")
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Events on disk: written by training, read by whoever watches."""
+"""Events on disk: written by training, read by its observers."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Two machines train as one: a torchrun on each, scratch folders of their own, gloo over TCP, a root that both see."""
+"""Training on two machines: a torchrun and a scratch folder on each, gloo over TCP, a shared root."""
 
 import json
 import os

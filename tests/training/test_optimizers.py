@@ -1,4 +1,4 @@
-"""Adam and Adagrad as one optimizer: sparse gradients equal dense ones, a checkpoint brings both back."""
+"""Adam and Adagrad as one optimizer: sparse gradients equal dense ones, a checkpoint restores both."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Each phase of each recipe trains exactly what it says."""
+"""Each phase of each recipe trains exactly the intended parameters."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What comes before the first step tells how far it is."""
+"""The preparation before the first step reports its progress."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Training with a text encoder of another kind, from its checkpoint to a model folder that stands alone."""
+"""Training with another text encoder, from its checkpoint to a self-contained model folder."""
 
 import shutil
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""torchrun's events are named by a quicker way, and a restart meets no addresses of processes that died."""
+"""torchrun's event names are found quickly, and a restart does not reuse addresses of dead processes."""
 
 import inspect
 

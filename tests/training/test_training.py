@@ -1,4 +1,4 @@
-"""Training as torchrun does it: one and two gloo processes, kill and resume, what each phase trains."""
+"""Training under torchrun: one and two gloo processes, kill and resume, what each phase trains."""
 
 import json
 import os

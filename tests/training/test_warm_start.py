@@ -1,4 +1,4 @@
-"""Training that goes on from a trained model."""
+"""Training that starts from a trained model."""
 
 import json
 from dataclasses import replace
@@ -70,7 +70,7 @@ def test_a_champion_of_another_configuration_is_refused(champion, change, messag
 
 
 def test_what_is_no_model_is_refused(tmp_path, champion):
-    with pytest.raises(ConfigError, match="holds no model"):
+    with pytest.raises(ConfigError, match="does not hold a model"):
         check_warm_start(tmp_path, small_recipe())
     with pytest.raises(ConfigError, match="only these start from a champion"):
         check_warm_start(champion, load_recipe("knn"))
@@ -86,5 +86,5 @@ def test_the_vocabulary_is_the_champions(champion, tmp_path):
 def test_a_champion_of_another_system_is_refused(champion, tmp_path):
     config = json.loads((champion / "config.json").read_text()) | {"system": "cma_clip"}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ConfigError, match="the champion is no MoEMoE model, but recipe small is"):
+    with pytest.raises(ConfigError, match="the champion is not a MoEMoE model, but recipe small is"):
         check_warm_start(tmp_path, small_recipe())

@@ -1,4 +1,4 @@
-"""BatchNorm folded into convolutions, beside the network it was folded from."""
+"""BatchNorm folded into convolutions, against the original network."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier

@@ -1,4 +1,4 @@
-"""The pretrained, frozen image encoder: where its weights come from, what its features are, what stays frozen."""
+"""The pretrained, frozen image encoder: the source of its weights, its features, its frozen layers."""
 
 import json
 import shutil

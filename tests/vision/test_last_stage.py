@@ -54,9 +54,7 @@ def test_before_training_it_sees_what_the_frozen_encoder_sees():
     assert last.shape == (4, 192 + 48 + 8)
     assert frozen.shape == (4, 1280 + 48 + 8)
     assert torch.allclose(last(images()), frozen(images()), atol=5e-3)  # half precision, before or after the last stage
-    assert torch.allclose(
-        last.summary(last.features(images())), frozen.summary(frozen.features(images())), atol=2e-2
-    )
+    assert torch.allclose(last.summary(last.features(images())), frozen.summary(frozen.features(images())), atol=2e-2)
 
 
 def test_only_the_last_stage_moves_and_features_stay_the_same_bits():

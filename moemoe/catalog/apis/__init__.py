@@ -1,1 +1,1 @@
-"""Layouts of what the APIs of shops answer, whose fields are objects and lists; see ``moemoe.catalog.layouts``."""
+"""Layouts of the responses of shops' APIs, with objects and lists as fields; see ``moemoe.catalog.layouts``."""

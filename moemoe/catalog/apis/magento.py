@@ -1,4 +1,4 @@
-"""Products as Magento 2's (Adobe Commerce's) REST API answers: ``items``, whose attributes are codes with values.
+"""Products from responses of Magento 2's (Adobe Commerce's) REST API: ``items`` with attributes by code.
 
 The API has numbers in the place of names: of the options of an attribute, of categories and attribute sets. The names
 are taken from further answers of it, saved beside the file: ``attributes.json`` (``/V1/products/attributes``),
@@ -24,10 +24,10 @@ from moemoe.catalog.layouts.variations import NO_PRODUCT_NAMES_IT, NamedByTheirP
 
 _BECAME = {
     "sku": "product_id",
-    "id": "tells whose a variation is",
+    "id": "names a variation's product",
     "name": "title",
     "visibility": "tells variations",
-    "attributesetid": f"{ATTRIBUTE}, product_type where categories have no name",
+    "attributesetid": f"{ATTRIBUTE}, product_type if categories have no name",
     "weight": ATTRIBUTE,
     "customattributes": f"{ATTRIBUTE}, description, bullet_points, image",
     "extensionattributes": f"product_type (by its category_links), {ATTRIBUTE} (options of configurable products)",
@@ -48,11 +48,11 @@ _OF_SHOP = re.compile(
 )
 _NOT_VISIBLE = "1"
 NUMBERED = (
-    "labels that are numbers, as of options: save the answer of /rest/V1/products/attributes beside the file as "
+    "labels that are option numbers: save the response of /rest/V1/products/attributes beside the file as "
     "attributes.json"
 )
 NO_CATEGORY = (
-    "products whose type is their attribute set: save the answer of /rest/V1/categories beside the file as "
+    "products whose type is their attribute set: save the response of /rest/V1/categories beside the file as "
     "categories.json"
 )
 
@@ -63,9 +63,9 @@ def fits(file: SellerFile) -> bool:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each object that is no variation; at the end a RowError for each variation that none named."""
+    """A product for each object except variations; at the end a RowError for each variation that none named."""
     if Names.is_list(file.table):
-        file.became.update(dict.fromkeys(file.table.columns, "names, of the products"))
+        file.became.update(dict.fromkeys(file.table.columns, "names for the products"))
         return
     tell(file, _BECAME)
     known = Names.beside(file)
@@ -128,4 +128,4 @@ def _images(entries: Any, custom: Mapping[str, Any]) -> list[str | None]:
     return [path for *_, path in sorted(found, key=lambda one: one[:2])] or [image_path(custom.get("image"))]
 
 
-LAYOUT = Layout("magento-api", "what Magento 2's REST API answers", fits, rows, names=_NAMES)
+LAYOUT = Layout("magento-api", "a response of Magento 2's REST API", fits, rows, names=_NAMES)

@@ -1,4 +1,4 @@
-"""The names of what Magento's REST API numbers, from lists that it answers too: options, categories, attribute sets."""
+"""Names for the numbers in Magento's REST API (options, categories, attribute sets), from its list responses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _WITH_OPTIONS = frozenset(("select", "multiselect", "boolean"))
 
 @dataclass
 class Names:
-    """Names by number; of attributes without a list a label is what the API has."""
+    """Names by number; an attribute without a list keeps its labels unchanged."""
 
     _options: dict[str, dict[str, str]] = field(default_factory=dict)  # attribute's code -> number -> label
     _codes: dict[str, str] = field(default_factory=dict)  # attribute's number -> its code
@@ -31,7 +31,7 @@ class Names:
 
     @classmethod
     def beside(cls, file: SellerFile) -> "Names":
-        """Those of the lists that lie beside a file."""
+        """Reads the lists that lie beside a file."""
         known = cls()
         for name in _FILES:
             if (table := file.beside(name)) is not None:
@@ -43,14 +43,14 @@ class Names:
 
     @staticmethod
     def is_list(table: Table) -> bool:
-        """Whether a table is one of the lists, which have no products."""
+        """Whether a table is one of the lists, not products."""
         columns = set(table.columns)
         return "sku" not in columns and any(set(names) <= columns for names in (_ATTRIBUTES, _CATEGORIES, _SETS))
 
     def labels(self, code: str, value: Any) -> list[str] | None:
-        """The labels of an attribute's value; None if it is the number of an option whose label is not known.
+        """The labels of an attribute's value; None if it is the number of an unknown option.
 
-        A multiselect has its numbers in a list, or with commas between them.
+        A multiselect has its numbers in a list, or separated by commas.
         """
         given = [as_cell(one) for one in listed(value)]
         if (options := self._options.get(code)) is None:
@@ -68,7 +68,7 @@ class Names:
         return self._sets.get(number)
 
     def paths(self, numbers: Sequence[str]) -> list[tuple[str, ...]]:
-        """The names of categories, each with those above it in front; unknown ones are left out."""
+        """The category paths, names from the root down; unknown ones are left out."""
         return [self._categories[number] for number in numbers if self._categories.get(number)]
 
     def _add_attributes(self, rows: list[dict[str, Any]]) -> None:
@@ -82,7 +82,7 @@ class Names:
                     self._options[code] = {number: label for number, label in found if number and label}
 
     def _add_categories(self, rows: list[dict[str, Any]]) -> None:
-        """Of a tree (``children_data``), or of a list; level 0 is that of the root of all shops."""
+        """Reads a tree (``children_data``) or a list of categories; level 0 is the root of all shops."""
         found = {as_cell(row.get("id")): row for row in _flat(rows)}
         for number in found:
             path, at = dict[str, str](), number
@@ -100,5 +100,5 @@ def _flat(rows: list[dict[str, Any]]) -> Iterator[Mapping[str, Any]]:
 
 
 def _is_number_of_option(text: str) -> bool:
-    """Whether a value can be nothing but numbers of options: 0 and 1 are answers of yes and no."""
+    """Whether a value can only be option numbers; 0 and 1 may also mean no and yes."""
     return all(one.strip().isdecimal() and int(one) > 1 for one in text.split(","))

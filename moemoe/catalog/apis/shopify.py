@@ -1,10 +1,10 @@
-"""Products as Shopify's APIs answer: ``products.json`` of a storefront or of the Admin REST API, ``HANDLE.json`` and
+"""Products from responses of Shopify's APIs: ``products.json`` of a storefront or Admin REST API, ``HANDLE.json`` and
 ``HANDLE.js`` of one product, GraphQL, and GraphQL's bulk export.
 
 The bulk export has a line for each product, and lines for its variants, images and metafields, which name their parent
 (``__parentId``) and, since API version 2026-01, stand anywhere behind it.
 
-As in Shopify's CSV, of a variant's options the product has all values.
+As in Shopify's CSV, the product has the values of all its variants' options.
 """
 
 import re
@@ -35,11 +35,11 @@ _MAIN_IMAGES = ("image", "featuredimage", "featuredmedia")
 _JOINS = "joins variants, images and metafields to their product"
 _BECAME = {
     "id": "product_id",
-    "handle": "product_id where id is missing",
+    "handle": "product_id if id is missing",
     "title": "title",
     **dict.fromkeys(_BODIES, "description, bullet_points"),
     **dict.fromkeys(_TYPES, "product_type"),
-    **dict.fromkeys(_CATEGORIES, f"{ATTRIBUTE}, product_type where there is no other"),
+    **dict.fromkeys(_CATEGORIES, f"{ATTRIBUTE}, product_type if there is no other"),
     **dict.fromkeys(("vendor", "tags", "options", "metafields"), ATTRIBUTE),
     "variants": f"{ATTRIBUTE} (options, metafields and weight), image",
     **dict.fromkeys(("images", "media", *_MAIN_IMAGES), "image"),
@@ -63,7 +63,7 @@ _PARTS = {_VARIANT: "variants", _METAFIELD: "metafields", _IMAGE: "images"}
 _KINDS = {"ProductImage": _IMAGE, "MediaImage": _IMAGE, "ImageSource": _IMAGE}
 #: A bulk export with at most so many lines is joined in memory; a product's may have a long body.
 LINES_IN_MEMORY = 20_000
-#: By how many rows a bulk export is known: other objects may come first.
+#: Rows that are checked to recognise a bulk export; other objects may come first.
 _FIRST = 256
 JOINED = "lines of variants, images and metafields joined"
 
@@ -78,7 +78,7 @@ def fits(file: SellerFile) -> bool:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each object; of a bulk export those of its lines that belong to no product are RowErrors."""
+    """A product for each object; lines of a bulk export without a product are RowErrors."""
     columns = {*fields(dict.fromkeys(file.table.columns, True))}
     file.check_product_type(bool({*_TYPES, *_CATEGORIES} & columns), "product_type and no category")
     is_bulk = _is_bulk(file, columns)
@@ -125,7 +125,7 @@ def _add_option(labels: Labels, name: str, value: Any) -> None:
 
 
 def _weight(variant: Mapping[str, Any]) -> tuple[Any, str]:
-    """What a variant weighs, and the unit, in which REST and GraphQL have it."""
+    """A variant's weight and its unit, from REST or GraphQL."""
     if not ZERO.fullmatch(grams := as_cell(variant.get("grams"))):
         return grams, "g"
     stocked = next(objects(variant.get("inventoryitem")), {})
@@ -143,13 +143,13 @@ def _add_metafields(labels: Labels, metafields: Any, file: SellerFile) -> None:
 
 
 def _names_of(references: Any) -> list[str]:
-    """What the objects that a metafield refers to are called, where a query asked for it."""
+    """The names of the objects that a metafield refers to, if the query asked for them."""
     found = (next((as_cell(one[name]) for name in _NAMES_OF_OBJECTS if name in one), "") for one in objects(references))
     return [name for name in found if name]
 
 
 def _category(value: Any) -> str | None:
-    """The path of a category of Shopify's taxonomy, its name if it has none."""
+    """The path of a category in Shopify's taxonomy; its name if it has no path."""
     if not isinstance(value, Mapping):
         return as_cell(value) or None
     given = fields(value)
@@ -158,7 +158,7 @@ def _category(value: Any) -> str | None:
 
 
 def _images(given: Mapping[str, Any], variants: list[dict[str, Any]]) -> list[str]:
-    """The product's in their order, the variants' behind them."""
+    """The product's images in their order, then the variants'."""
     found = []
     for name in ("images", "media"):
         for place, one in enumerate(listed(given.get(name)), start=1):
@@ -173,17 +173,17 @@ def _images(given: Mapping[str, Any], variants: list[dict[str, Any]]) -> list[st
 
 
 def _is_graphql(file: SellerFile) -> bool:
-    """Whether the first rows have a product's id as GraphQL writes it."""
+    """Whether one of the first rows has a product id in GraphQL's form."""
     return any(_kind_of_id(row.get("id")) == _PRODUCT for row in file.table.first(_FIRST))
 
 
 def _is_bulk(file: SellerFile, columns: set[str]) -> bool:
-    """Whether lines name their parent, or may do so behind the first ones: a product has nothing of its own within."""
+    """Whether lines name their parent, or may do so later on: their products contain no variants or images."""
     return _PARENT in columns or (_is_graphql(file) and not {"variants", "images", "media"} & columns)
 
 
 def _bulk_products(file: SellerFile) -> Iterator[Row | RowError]:
-    """Products with what belongs to them within, wherever it stands."""
+    """Products with their variants, images and metafields, wherever in the file these are."""
     lines = (row if isinstance(row, RowError) else fields(row) for row in file.filled_rows())
     variants = joined(lines, lambda line: _key(line, _VARIANT), _with_metafields, LINES_IN_MEMORY)
     return joined(variants, lambda line: _key(line, _PRODUCT), lambda rows: _with_parts(rows, file), LINES_IN_MEMORY)
@@ -195,7 +195,7 @@ def _kind_of_id(value: Any) -> str:
 
 
 def _kind(line: Row) -> str:
-    """What a line is, by its id, or where a query left that out by its fields."""
+    """The kind of a line, by its id, or by its fields if the query left out the id."""
     if kind := _kind_of_id(line.get("id")):
         return kind
     if {"key", "value"} <= line.keys():
@@ -206,12 +206,12 @@ def _kind(line: Row) -> str:
 
 
 def _key(line: Row, kind: str) -> str:
-    """The same for a line of a kind and for what names it as its parent."""
+    """A key that is equal for a line of this kind and for the lines that name it as their parent."""
     return as_cell(line.get("id" if _kind(line) == kind else _PARENT))
 
 
 def _with_metafields(lines: Iterator[Row | RowError]) -> Iterator[Row | RowError]:
-    """Variants with their metafields and images within; other lines as they come."""
+    """Variants with their metafields and images; other lines unchanged."""
     variants: dict[str, Row] = {}
     for line in lines:
         if isinstance(line, RowError):
@@ -229,7 +229,7 @@ def _with_metafields(lines: Iterator[Row | RowError]) -> Iterator[Row | RowError
 
 
 def _with_parts(lines: Iterator[Row | RowError], file: SellerFile) -> Iterator[Row | RowError]:
-    """Products with their variants, images and metafields within; lines without a product are RowErrors."""
+    """Products with their variants, images and metafields; lines without a product are RowErrors."""
     products: dict[str, Row] = {}
     for line in lines:
         kind = "" if isinstance(line, RowError) else _kind(line)
@@ -248,4 +248,4 @@ def _with_parts(lines: Iterator[Row | RowError], file: SellerFile) -> Iterator[R
     yield from products.values()
 
 
-LAYOUT = Layout("shopify-api", "what an API of Shopify answers", fits, rows, names=_NAMES)
+LAYOUT = Layout("shopify-api", "a response of a Shopify API", fits, rows, names=_NAMES)

@@ -1,4 +1,4 @@
-"""What the layouts of shops' APIs share: fields in any spelling, lists of objects, names, addresses of images."""
+"""Helpers for the layouts of shops' APIs: fields in any spelling, lists of objects, names, image addresses."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -15,9 +15,9 @@ _spelled = cache(plain_name)
 
 
 def fields(given: Any) -> dict[str, Any]:
-    """An object's fields but blank ones, by plain names: ``body_html`` and ``bodyHtml`` are "bodyhtml".
+    """An object's non-blank fields by plain name: ``body_html`` and ``bodyHtml`` are "bodyhtml".
 
-    The object may be a text, as a table has it in a cell; anything else, such as PHP's empty list, has no fields.
+    The object may be given as JSON text, as in a table's cell; anything else, such as PHP's empty list, has no fields.
     """
     given = nested(given)
     if not isinstance(given, Mapping):
@@ -30,12 +30,12 @@ def _is_blank(value: Any) -> bool:
 
 
 def tell(file: SellerFile, became: Mapping[str, str]) -> None:
-    """Says what became of the columns, by their plain names; once more at the end, as later rows have further ones."""
+    """Records the use of the columns by plain name; called again at the end, as later rows may add columns."""
     file.became.update({c: became[name] for c in file.table.columns if (name := _spelled(c)) in became})
 
 
 def listed(value: Any) -> list[Any]:
-    """The items of a list, of its text in JSON or Python's spelling, or of GraphQL's edges or nodes; one item alone."""
+    """The items of a list, of its JSON or Python text, or of GraphQL's edges or nodes; else the one item."""
     value = nested(value)
     if isinstance(value, Mapping):
         if isinstance(value.get("edges"), list):
@@ -45,18 +45,18 @@ def listed(value: Any) -> list[Any]:
 
 
 def objects(value: Any) -> Iterator[dict[str, Any]]:
-    """The ``fields`` of each object that is ``listed``."""
+    """The ``fields`` of each object among the ``listed`` items."""
     return (fields(one) for one in listed(value) if isinstance(one, Mapping))
 
 
 def names(value: Any) -> list[str]:
-    """The name of each item that is ``listed``: its ``name``, or the text that it is."""
+    """The name of each of the ``listed`` items: its ``name``, or the item itself if it is text."""
     found = (as_cell(fields(one).get("name") if isinstance(one, Mapping) else one) for one in listed(value))
     return [name for name in found if name]
 
 
 def address(value: Any) -> str:
-    """A path, or that of an object, which has it itself or under ``image`` or ``preview``; "" if there is none."""
+    """The path that a text is, or that an object has directly or under ``image`` or ``preview``; "" if none."""
     value = nested(value)
     if not isinstance(value, Mapping):
         return as_cell(value)
@@ -73,5 +73,5 @@ def number(value: Any, otherwise: int) -> int:
 
 
 def not_of_a_product(detail: str) -> RowError:
-    """The error of a row whose product is not there."""
+    """The error for a row whose product is missing."""
     return RowError("row", "row belongs to no product", detail)

@@ -1,4 +1,4 @@
-"""Products as WooCommerce's APIs answer: the REST API with keys, and the Store API, which needs none.
+"""Products from responses of WooCommerce's APIs: the REST API, which needs keys, and the public Store API.
 
 As in WooCommerce's CSV, a variable product lists all values of its attributes, and variations are counted. The REST API
 does not say which category is below which: the first one is the product type. Addresses in the Store API do.
@@ -21,10 +21,10 @@ _LISTS_OF_NAMES = ("categories", "tags", "brands")
 _MEASURES = ("weight", "length", "width", "height")
 _BECAME = {
     "id": "product_id",
-    "sku": "product_id where id is missing",
-    "type": "tells variations from products",
-    "parentid": "tells whose a variation is",
-    "parent": "tells whose a variation is",
+    "sku": "product_id if id is missing",
+    "type": "marks variations",
+    "parentid": "names a variation's product",
+    "parent": "names a variation's product",
     "name": "title",
     **dict.fromkeys(("shortdescription", "description"), "description, bullet_points"),
     **dict.fromkeys(("attributes", "metadata", "weight", "dimensions", "tags", "brands"), ATTRIBUTE),
@@ -47,8 +47,8 @@ _NAMES = (
     ),
     *("meta_data", "permalink", "slug", "catalog_visibility"),
 )
-NO_LABELS = "custom fields that are no labels, left out"
-SEVERAL = "products in several categories, the first of which is their product type"
+NO_LABELS = "custom fields that are not labels, left out"
+SEVERAL = "products in several categories; the first is their product type"
 #: Given by the shop, not by the seller.
 _NO_CATEGORY, _PLACEHOLDER = "uncategorized", "placeholder"
 
@@ -64,7 +64,7 @@ def fits(file: SellerFile) -> bool:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each object that is no variation; at the end a RowError for each variation without a parent."""
+    """A product for each object except variations; at the end a RowError for each variation without a parent."""
     file.check_product_type("categories" in file.table.columns, "categories")
     tell(file, _BECAME)
     variations = NamingTheirParent(file.counts)
@@ -115,7 +115,7 @@ def _product(given: Mapping[str, Any], file: SellerFile) -> Row:
 
 
 def _product_type(categories: Any, file: SellerFile) -> str | None:
-    """The category whose address is the longest path, else the first; "Uncategorized" only if it is alone."""
+    """The category with the longest URL path, else the first; "Uncategorized" only if there is no other."""
     found = [(name, as_cell(one.get("link"))) for one in objects(categories) if (name := line_text(one.get("name")))]
     found = [one for one in found if one[0].casefold() != _NO_CATEGORY] or found
     if not found:
@@ -127,9 +127,9 @@ def _product_type(categories: Any, file: SellerFile) -> str | None:
 
 
 def _image(one: Any) -> str | None:
-    """An image's address; of the one that stands for a missing one none."""
+    """An image's URL; None for WooCommerce's placeholder."""
     path = address(one)
     return None if _PLACEHOLDER in path.rpartition("/")[2].casefold() and "woocommerce" in path.casefold() else path
 
 
-LAYOUT = Layout("woocommerce-api", "what an API of WooCommerce answers", fits, rows, names=_NAMES)
+LAYOUT = Layout("woocommerce-api", "a response of a WooCommerce API", fits, rows, names=_NAMES)

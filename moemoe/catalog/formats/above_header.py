@@ -1,4 +1,4 @@
-"""What stands above a header: titles, comments, Amazon's settings and labels."""
+"""Detects rows above a header: titles, comments, Amazon's settings and labels."""
 
 import re
 from collections import Counter
@@ -9,23 +9,23 @@ ABOVE_HEADER = "rows above the header, left out"
 FEWEST_NAMES = 4
 _WIDEST_TITLE = 2
 _LONGEST_NAME = 60
-#: How cells begin that are no names of columns.
+#: The beginning of cells that are not column names.
 _VALUE = re.compile(r"[\d\[{]|https?://|//")
 #: Meta's and eBay's.
 _COMMENT = re.compile(r'"?(?:# \w|#INFO\b|Info[,;\t]"?Version=)')
-#: One of these is in the header of Amazon's files, which has at most so many records above it.
+#: Amazon's headers have one of these names, and at most this many records above them.
 _FIELD_NAMES, _MOST_ABOVE = {"item_sku", "contribution_sku#1.value"}, 9
 
 
 def is_above_header(preamble: Sequence[Sequence[str]], record: Sequence[str]) -> bool:
-    """Whether a record behind ``preamble`` is above the header too, as settings and labels are in Amazon's files."""
+    """Whether the record after ``preamble`` is above the header too, as settings and labels are in Amazon's files."""
     first = (preamble[0] if preamble else record)[:2]  # an index may stand in front
     is_amazon = any(cell.casefold().startswith(("templatetype=", "settings=")) for cell in first)
     return is_amazon and len(preamble) < _MOST_ABOVE and not any(cell.casefold() in _FIELD_NAMES for cell in record)
 
 
 def number_of_labels(records: Sequence[Sequence[str]]) -> int:
-    """How many of the first records stand above Amazon's field names: labels, without the settings above them."""
+    """The number of records above Amazon's field names: labels, without the settings above them."""
     for number, record in enumerate(records[:_MOST_ABOVE]):
         names = {cell.strip().casefold() for cell in record}
         if names & _FIELD_NAMES and any(name.startswith("item_name") for name in names):
@@ -34,9 +34,9 @@ def number_of_labels(records: Sequence[Sequence[str]]) -> int:
 
 
 def number_of_comments(first_cells: Sequence[str]) -> int:
-    """How many of the first records are comments, "# Required | ..." as Meta's template has them, by their first cells.
+    """The number of comments at the top, such as Meta's "# Required | ...", by their first cells.
 
-    A file of comments alone has none.
+    0 if the file has only comments.
     """
     number = 0
     while number < len(first_cells) and _COMMENT.match(first_cells[number]):
@@ -45,10 +45,10 @@ def number_of_comments(first_cells: Sequence[str]) -> int:
 
 
 def number_of_titles(filled: Sequence[int]) -> int:
-    """How many of the first records are titles, as people write them above a table, by each one's filled cells.
+    """The number of titles at the top, by the filled cells of each record.
 
-    A title fills two cells at most ("Exported on", a date). Below it are a header of four names or more, which a
-    catalog has at least, and a record as wide as no title.
+    A title fills at most two cells ("Exported on", a date). Below it are a header, which has at least four names in a
+    catalog, and a record wider than a title.
     """
     header = next((index for index, number in enumerate(filled) if number >= FEWEST_NAMES), 0)
     below = next((number for number in filled[header + 1 :] if number), 0)
@@ -58,8 +58,8 @@ def number_of_titles(filled: Sequence[int]) -> int:
 def has_groups(above: Sequence[str], header: Sequence[str], below: Sequence[str]) -> bool:
     """Whether a record names groups of the columns below it: "Identity", "", "", "Measures", "".
 
-    It has two names or more, each over at least two columns on average, and the next record a name in each of these
-    columns; another one as wide is below.
+    It has two or more names, each over at least two columns on average. The next record has a name in each of these
+    columns, and the one below it is as wide.
     """
     names = named_in_groups(above, header)
     groups = sum(bool(cell.strip()) for cell in above)
@@ -69,7 +69,7 @@ def has_groups(above: Sequence[str], header: Sequence[str], below: Sequence[str]
 
 
 def named_in_groups(above: Sequence[str], header: Sequence[str]) -> list[str]:
-    """The names of a header, those that come again with their group in front: Width below Package is "Package Width".
+    """The names of a header, repeated ones preceded by their group: Width below Package is "Package Width".
 
     Args:
         above: the groups, each over its first column.
@@ -84,9 +84,10 @@ def named_in_groups(above: Sequence[str], header: Sequence[str]) -> list[str]:
 
 
 def names_below_groups(header: Sequence[str], below: Sequence[str] = ()) -> list[str]:
-    """The names of a header of two records: "id", "Looks", "", above "", "Color", "Fit"; none if it has one.
+    """The names of a header of two records ("id", "Looks", "" above "", "Color", "Fit"); none if it has one record.
 
-    The second has a name for each column of a group, which names its first column and no other one, and nothing else.
+    The first record names a group in the group's first column only; the second names each column of the groups, and
+    no others.
     """
     above, names = ([cell.strip() for cell in cells] for cells in (header, below))
     grouped = [not name or "" in above[at + 1 : at + 2] for at, name in enumerate(above)]

@@ -24,10 +24,10 @@ _ARROW_FILE = b"ARROW1"
 class ColumnarTable(Table):
     """A table in Parquet or Arrow.
 
-    A Hugging Face dataset's class labels come as their names, its images as structs of bytes and path.
+    A Hugging Face data set's class labels become their names; its images are structs of bytes and path.
 
     Attributes:
-        schema: of the file, as it is written.
+        schema: the schema stored in the file.
 
     Raises:
         CatalogError: the file cannot be read, is cut short, or has two columns of one name.
@@ -104,7 +104,7 @@ class ColumnarTable(Table):
 
 
 def python_values(array: pa.Array) -> list[Any]:
-    """The values as Python has them, floats of less than 64 bits as NumPy has: Python's 0.1 of 32 bits is no 0.1."""
+    """The values as Python objects, floats of fewer than 64 bits as NumPy's: as a Python float, 0.1 would change."""
     kind = array.type
     if _is_short_float(kind):
         return [None if math.isnan(value) else value for value in array.to_numpy(zero_copy_only=False)]
@@ -141,7 +141,7 @@ def _open_arrow(path: Path) -> pa.RecordBatchReader | pa.RecordBatchFileReader:
 def _named(classes: pa.Array, names: pa.Array) -> pa.Array:
     """Class labels, or lists of them, as their names; -1 is Hugging Face's sign for no label.
 
-    A number that has no name, as of a dataset with classes that were added later, stays what it is.
+    A number without a name stays a number: classes may have been added to the data set later.
     """
     if pa.types.is_integer(classes.type):
         numbers = classes.cast(pa.int64())

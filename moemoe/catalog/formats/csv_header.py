@@ -1,4 +1,4 @@
-"""The header of delimited text: where it stands, what divides it, and how the records below differ from it."""
+"""Finds the header of delimited text, its delimiter, and how the records below differ from it."""
 
 import contextlib
 import csv
@@ -38,7 +38,7 @@ _OTHER_FILES = {
     '[{"': "JSON",
 }
 _SEP_LINE = re.compile(r'"?sep=(.)"?[;,\t]*\s*')
-#: The first records are read no further than this, if none of them can be read.
+#: Lines after which sampling stops if no record can be read.
 _MOST_LINES = 100
 
 
@@ -49,8 +49,8 @@ class Header:
     Args:
         names: its cells; none if the file is empty.
         preamble: the records above it.
-        is_padded: blanks stand around each cell, as in a table that is drawn with bars.
-        surplus: so many blank cells stand behind each record's last.
+        is_padded: each cell has blanks around it, as in a table drawn with bars.
+        surplus: number of blank cells after each record's last.
         ends_filled: the last column has a value in each of the first records.
         blank_first: empty lines right below the header.
     """
@@ -64,9 +64,10 @@ class Header:
 
 
 def read_header(partition: str, source: CsvSource) -> Header:
-    """Takes the lines up to the header's, and sets the delimiter of ``source``.
+    """Takes the lines up to and including the header, and sets the delimiter of ``source``.
 
-    The delimiter is what a line ``sep=`` says, else what divides the header into most cells and fits the next lines.
+    The delimiter is that of a line ``sep=``, else the one that splits the header into most cells and fits the
+    next lines.
 
     Raises:
         CatalogError: the file is another kind of file, or cut short.
@@ -94,7 +95,7 @@ def read_header(partition: str, source: CsvSource) -> Header:
 
 
 def _cells_above(header: Header, source: CsvSource) -> list[str]:
-    """The cells of the record above the header, as many as that has; none if there is no such record."""
+    """The cells of the record above the header, padded or cut to its width; none if there is no such record."""
     if not header.preamble or len(header.preamble[-1]) > 1:
         return []
     with contextlib.suppress(BadRecordError, csv.Error):
@@ -130,7 +131,7 @@ def _header(partition: str, source: CsvSource) -> Header:
 
 
 def _without_titles(first: str, source: CsvSource) -> tuple[str, list[list[str]]]:
-    """The header's line, which is ``first`` unless a title stands above it, and what stands above."""
+    """The header's line (``first`` unless there is a title above it), and the records above it."""
     taken = [first, *(line for _ in range(SAMPLED_LINES) if (line := source.take()))]
     parts = whole_records(taken)
     records = ["".join(part) for part in parts]
@@ -150,7 +151,7 @@ def _without_titles(first: str, source: CsvSource) -> tuple[str, list[list[str]]
 
 
 def _found_delimiter(header: str, below: Sequence[str]) -> str:
-    """Of the delimiters that divide the header, the one that most of the lines ``below`` agree with."""
+    """Of the delimiters in the header, the one that fits most of the lines ``below``."""
     widths = {delimiter: width_of(header, delimiter) for delimiter in DELIMITERS}
     candidates = [delimiter for delimiter in DELIMITERS if widths[delimiter] > 1]
     if len(candidates) < 2:
@@ -160,7 +161,7 @@ def _found_delimiter(header: str, below: Sequence[str]) -> str:
 
 
 def _first_records(source: CsvSource, width: int) -> list[list[str]]:
-    """The first records that can be read, which are still to come."""
+    """The first readable records, without taking them."""
     was_open, taken, found = source.open_at_end, list[str](), list[list[str]]()
     while len(found) < SAMPLED_LINES and len(taken) < _MOST_LINES and (line := source.take()):
         own = [line]
@@ -181,9 +182,9 @@ def _blank_lines(source: CsvSource) -> int:
 
 
 def _surplus(records: Sequence[Sequence[str]], width: int) -> int:
-    """How many blank cells the records have behind the header's last, if the first two agree.
+    """The number of blank cells after the last column, if the first two records agree.
 
-    A single record with one more than the others has a delimiter in a text, and is shifted.
+    A single record with an extra cell has a delimiter in a text and is shifted.
     """
     numbers = {len(cells) - width for cells in records[:2] if len(cells) > width and not any(cells[width:])}
     is_every = len(records) > 1 and len({len(cells) for cells in records[:2]}) == 1
@@ -191,7 +192,7 @@ def _surplus(records: Sequence[Sequence[str]], width: int) -> int:
 
 
 def _are_numbered(records: Sequence[Sequence[str]], width: int) -> bool:
-    """Whether the records have a number in front for which the header has no name, as R writes them."""
+    """Whether the records begin with a row number that has no name in the header, as R writes them."""
     numbers = [cells[0] for cells in records if len(cells) == width + 1]
     if len(records) != len(numbers) or len(numbers) < 2 or not any(cells[-1] for cells in records):
         return False
@@ -199,5 +200,5 @@ def _are_numbered(records: Sequence[Sequence[str]], width: int) -> bool:
 
 
 def _is_padded(cell: str) -> bool:
-    """Whether blanks stand around a name, as in a table that is drawn with bars."""
+    """Whether a name has blanks around it, as in a table drawn with bars."""
     return cell.strip() != "" and cell.startswith(" ") and cell.endswith(" ")

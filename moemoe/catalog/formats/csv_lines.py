@@ -1,4 +1,4 @@
-"""A line of delimited text -> its cells, and what is asked of lines before their records are read."""
+"""Splits lines of delimited text into cells, and checks lines before their records are read."""
 
 import contextlib
 import csv
@@ -7,21 +7,21 @@ from collections.abc import Sequence
 
 from moemoe.catalog.formats.above_header import FEWEST_NAMES, has_groups
 
-#: Between cells; of two that divide a header alike the first. Hive writes the last one.
+#: Delimiters; if two fit a header equally, the first. Hive writes the last one.
 DELIMITERS = {
     **{",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"},
     **{"^": "caret", "~": "tilde", "\x01": "control character 1"},
 }
-#: What is left of a quoted cell, its closing quote included; a doubled quote is a quote in the text.
+#: The rest of a quoted cell with its closing quote; a doubled quote is a quote in the text.
 TO_CLOSING_QUOTE = re.compile(r'[^"]*+(?:""[^"]*+)*+"')
 OPEN = "unexpected end of data"
-STRAY = "a quote stands inside of a quoted cell; there it is written twice"
+STRAY = "a quote inside a quoted cell must be doubled"
 
 
 def rejoined(cells: Sequence[str], width: int, delimiter: str) -> list[str]:
-    """The cells of a record with too many, if those that begin with a blank are as many: "Bags, Belts" is one.
+    """The cells of a record with too many, rejoined where a cell begins with a blank: "Bags, Belts" is one cell.
 
-    None where another number of cells does.
+    Empty unless exactly the surplus number of cells begins with a blank.
     """
     further = [at for at, cell in enumerate(cells) if at and begins_with_blank(cell)]
     if delimiter == "\t" or len(cells) - len(further) != width:
@@ -36,12 +36,12 @@ def rejoined(cells: Sequence[str], width: int, delimiter: str) -> list[str]:
 
 
 def begins_with_blank(cell: str) -> bool:
-    """Whether a blank stands before a cell's text."""
+    """Whether a cell's text begins with a blank."""
     return cell[:1] == " " and not cell.isspace()
 
 
 def filled_cells(line: str, delimiter: str) -> int:
-    """The number of cells of a line that are not blank, of all if the last goes on; 0 if its quotes do not add up."""
+    """The number of non-blank cells in a line, or of all if the last is not closed; 0 if the quotes do not match."""
     try:
         cells = complete(line, delimiter)
         return begun(line, delimiter) if cells is None else sum(bool(cell.strip()) for cell in cells)
@@ -50,7 +50,7 @@ def filled_cells(line: str, delimiter: str) -> int:
 
 
 def width_of(line: str, delimiter: str, blanks: bool = False) -> int:
-    """The number of cells that begin in a line; 0 if its quotes do not add up."""
+    """The number of cells that begin in a line; 0 if the quotes do not match."""
     try:
         cells = complete(line, delimiter, blanks)
         return begun(line, delimiter, blanks) if cells is None else len(cells)
@@ -59,10 +59,10 @@ def width_of(line: str, delimiter: str, blanks: bool = False) -> int:
 
 
 def complete(line: str, delimiter: str, blanks: bool = False) -> list[str] | None:
-    """The cells of ``line``, None if the last one is quoted and goes on. Raises csv.Error.
+    """The cells of ``line``; None if its last quoted cell is not closed. Raises csv.Error.
 
     Args:
-        blanks: whether blanks may stand before a cell's quote.
+        blanks: whether blanks may precede a cell's quote.
     """
     try:
         return next(csv.reader([line], strict=True, delimiter=delimiter, skipinitialspace=blanks), [])
@@ -75,7 +75,7 @@ def complete(line: str, delimiter: str, blanks: bool = False) -> list[str] | Non
 
 
 def _closed(line: str, delimiter: str) -> list[str]:
-    """The cells of a line with blanks behind quotes (``"p1" , "Red, long"``); none if that is not all that is odd."""
+    """The cells of a line with blanks after quotes (``"p1" , "Red, long"``); none if it is malformed otherwise."""
     end = re.escape(delimiter)
     closing = rf'((?<!")"(?:"")*|(?:^|{end}) *"") +(?=[{end}\r\n]|$)'  # an odd number of quotes, or a blank cell's
     with contextlib.suppress(csv.Error):
@@ -86,14 +86,14 @@ def _closed(line: str, delimiter: str) -> list[str]:
 
 
 def begun(line: str, delimiter: str, blanks: bool = False) -> int:
-    """How many cells begin in ``line``, whose last one goes on."""
+    """How many cells begin in ``line``, whose last one is not closed."""
     return len(next(csv.reader([line], delimiter=delimiter, skipinitialspace=blanks)))
 
 
 def has_blanks_before_quotes(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether blanks stand between delimiters and quotes (``"p1", "Red, long"``), by a header and lines below it.
+    """Whether there are blanks between delimiters and quotes (``"p1", "Red, long"``), by a header and lines below it.
 
-    As many of these must have the header's number of cells so as otherwise.
+    Read in this way, at least as many lines must have the header's number of cells.
     """
     if not any(re.search(rf'{re.escape(delimiter)} +"', line) for line in lines):
         return False
@@ -109,9 +109,9 @@ def _cells_or_none(line: str, delimiter: str) -> list[str]:
 
 
 def unwrapped(line: str) -> str:
-    """The record of a line that is quoted as a whole, as Excel saves one in which it has found no delimiter.
+    """The record of a line that is quoted as a whole, as Excel saves a line in which it found no delimiter.
 
-    Any other line, and a title in quotes, is as it was.
+    Any other line, and a title in quotes, is returned unchanged.
     """
     cells = _cells_or_none(line, ",") if line[:1] == '"' else []
     within = cells[0] if len(cells) == 1 else ""
@@ -121,7 +121,7 @@ def unwrapped(line: str) -> str:
 
 
 def whole_records(lines: Sequence[str]) -> list[list[str]]:
-    """The lines of each record together, by their quotes; of the last one, if it does not end, each line alone."""
+    """Groups lines into records by their quotes; if the last record is not closed, each of its lines is its own."""
     records, quotes = [list[str]()], 0
     for line in lines:
         records[-1].append(line)
@@ -132,6 +132,6 @@ def whole_records(lines: Sequence[str]) -> list[list[str]]:
 
 
 def is_below_groups(records: Sequence[str], delimiter: str) -> bool:
-    """Whether the second of three records is the header, and the first one names groups of its columns."""
+    """Whether the second of three records is the header and the first names groups of its columns."""
     cells = [_cells_or_none(record, delimiter) for record in records]
     return len(cells) == 3 and has_groups(*cells)

@@ -1,4 +1,4 @@
-"""CSV -> records of cells: one that cannot be read costs itself alone."""
+"""Reads CSV as records of cells; an unreadable record does not affect the others."""
 
 import contextlib
 import csv
@@ -17,18 +17,18 @@ from moemoe.catalog.formats.table import EMPTY, GridTable
 from moemoe.catalog.formats.text import TextFile
 from moemoe.errors import CatalogError
 
-BACKSLASHES = "rows whose quotes stand behind backslashes, read as doubled"
+BACKSLASHES = "rows with backslash-escaped quotes, read as quotes"
 BLANK_CELLS = "rows with blank cells behind the last column, left out"
-WRAPPED = "rows that were quoted as a whole, read as their cells"
-JOINED = "rows with a delimiter and a blank within a cell without quotes, read as one cell"
-#: What DOS and interrupted downloads leave behind the last record.
+WRAPPED = "rows quoted as a whole, split into cells"
+JOINED = "rows with a delimiter inside an unquoted cell, read as one cell"
+#: Characters that DOS and interrupted downloads leave after the last record.
 _AFTER_THE_END = "\0\x1a\r\n"
-#: Of a record with quotes behind backslashes, which is read anew with each line.
+#: Most lines of a record with backslash-escaped quotes, which is parsed again with each line.
 _MOST_LINES = 100
 
 
 def open_csv(partition: str, path: Path, constants: Mapping[str, str | None]) -> GridTable:
-    """Delimited text with a header; an empty file has no columns, as databases write it of a part without rows.
+    """Opens delimited text with a header; an empty file, as databases write for a part without rows, has no columns.
 
     Raises:
         CatalogError: the file is another kind of file, or cut short.
@@ -48,11 +48,10 @@ def open_csv(partition: str, path: Path, constants: Mapping[str, str | None]) ->
 class CsvRecords:
     """The records below the header of delimited text.
 
-    A record that cannot be read (a stray quote, another number of cells than the header has) comes as ``RowError``,
-    with its cells if only their number is wrong; reading goes on at the line after its first, so that it takes no other
-    record with it. Empty lines are left out. A record that can be read in no other way is read with quotes behind
-    backslashes. Between tabs, where many programs write quotes as they are, a record whose quotes do not add up is read
-    without them.
+    An unreadable record (a stray quote, a wrong number of cells) is returned as ``RowError``, with its cells if only
+    their number is wrong. Reading continues at the line after its first one, so that no other record is lost. Empty
+    lines are skipped. A record that cannot be read otherwise is read with backslash-escaped quotes. Between tabs, where
+    many programs do not escape quotes, a record whose quotes do not match is read with literal quotes.
 
     Args:
         partition: names the file in errors.
@@ -64,13 +63,13 @@ class CsvRecords:
         self._partition, self._source, self._header = partition, source, header
         self._width, self._counts = len(header.names), source.counts
         self._joins = not self._begin_with_blanks()
-        self._unsure = 0  # until which line others may be part of a record before them
+        self._unsure = 0  # up to this line, lines may be part of an earlier record
 
     def __iter__(self) -> Iterator[list[str] | RowError]:
         """The records.
 
         Raises:
-            CatalogError: the file ends inside of quotes and of a line.
+            CatalogError: the file ends within quotes and within a line.
         """
         source = self._source
         if source.delimiter == "\t" and are_escaped(source.ahead()):
@@ -98,7 +97,7 @@ class CsvRecords:
             yield self._read_otherwise(number, lines, cells, problem)
 
     def _of_width(self, cells: list[str]) -> list[str]:
-        """The cells, without blank ones behind the last column, and those put together that a delimiter has cut."""
+        """The cells without blank ones after the last column; cells split by an unquoted delimiter are rejoined."""
         width, surplus = self._width, self._header.surplus
         if len(cells) <= width:
             return cells
@@ -114,7 +113,7 @@ class CsvRecords:
         return cells
 
     def _read_otherwise(self, number: int, lines: list[str], cells: list[str], problem: str) -> list[str] | RowError:
-        """A record that cannot be read as it stands; the lines that it does not need come again."""
+        """Tries other readings of an unreadable record; lines that it does not use are given back."""
         line, end = lines[0], self._source.number
         self._source.give_back(lines[1:])
         if any('\\"' in one for one in lines) and (mended := self._with_doubled_quotes(line)):
@@ -135,19 +134,19 @@ class CsvRecords:
         return bad
 
     def _is_short(self, cells: list[str], lines: list[str]) -> bool:
-        """Whether a record can only lack cells at its end, as none of its lines is a record itself."""
+        """Whether a record can only lack trailing cells, as none of its lines is a record itself."""
         if not 0 < len(cells) < self._width or not ends(lines[-1]):
             return False
         return all(width_of(line, self._source.delimiter, self._source.blanks) != self._width for line in lines[1:])
 
     def _within(self, cell: str) -> list[str]:
-        """The cells of a record that is the only cell of its line; none if its quotes do not add up."""
+        """The cells of a record that is the only cell of its line; none if the quotes do not match."""
         with contextlib.suppress(csv.Error):
             return next(csv.reader(cell.splitlines(keepends=True), strict=True, delimiter=self._source.delimiter), [])
         return []
 
     def _plain(self, cells: list[str], lines: list[str]) -> list[str]:
-        """The cells without formulas, and without backslashes before quotes, which nearly no line can have."""
+        """The cells without formulas and without backslashes before quotes; nearly no line has either."""
         text = lines[0] if len(lines) == 1 else "".join(lines)
         if '\\"' in text and '\\""' not in text:
             given, cells = cells, unescaped(cells)
@@ -156,9 +155,9 @@ class CsvRecords:
         return without_formulas(cells, self._counts) if may_be else cells
 
     def _with_doubled_quotes(self, line: str) -> list[str]:
-        """The cells of a record with quotes behind backslashes, as Spark and MySQL write them; none if it is no such.
+        """The cells of a record with backslash-escaped quotes, as Spark and MySQL write them; none for other records.
 
-        Only the backslash before a quote is taken for one.
+        Only a backslash before a quote counts as an escape.
         """
         lines = [line]
         while lines[-1] and len(lines) <= _MOST_LINES:
@@ -178,7 +177,7 @@ class CsvRecords:
         return []
 
     def _begin_with_blanks(self) -> bool:
-        """Whether cells of the first records do, as in files with a blank behind each delimiter."""
+        """Whether cells of the first records begin with blanks, as in files with a blank after each delimiter."""
         for line in self._source.ahead():
             with contextlib.suppress(csv.Error):
                 cells = complete(line, self._source.delimiter, self._source.blanks) or []

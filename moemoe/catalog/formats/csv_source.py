@@ -1,4 +1,4 @@
-"""Lines of delimited text that can be given back, and the record that begins with one."""
+"""Lines of delimited text that can be given back, and records read from them."""
 
 import csv
 from collections import deque
@@ -7,29 +7,29 @@ from moemoe.catalog.formats.csv_lines import OPEN, STRAY, TO_CLOSING_QUOTE, begu
 from moemoe.catalog.formats.text import MAX_RECORD, TextFile
 
 csv.field_size_limit(MAX_RECORD)  # Python's own limit is 128 KiB a cell
-#: So many lines tell how a file is written.
+#: Lines that are sampled to find out how a file is written.
 SAMPLED_LINES = 20
 
 
 class BadRecordError(Exception):
-    """A record whose quotes do not close, or too late."""
+    """A record whose quotes do not close, or close too late."""
 
 
 class CsvSource:
-    """The lines of a file, taken one by one; those that were given back come again.
+    """The lines of a file, taken one by one; lines that were given back are returned again.
 
     Args:
         file: opened with ``newline=""``.
 
     Attributes:
-        counts: the file's, of what was read otherwise than it is written.
-        number: of the line taken last.
-        delimiter: what stands between cells.
-        blanks: whether blanks may stand before a cell's quote.
+        counts: the file's counts of repairs.
+        number: number of the last line taken.
+        delimiter: the character between cells.
+        blanks: whether blanks may precede a cell's quote.
         open_at_end: the file ends in a record whose quotes do not close.
 
     Raises:
-        CatalogError: the file is no text, or has a line of more than ``MAX_RECORD``.
+        CatalogError: the file is not text, or has a line of more than ``MAX_RECORD``.
     """
 
     def __init__(self, file: TextFile):
@@ -48,28 +48,28 @@ class CsvSource:
         return line
 
     def give_back(self, lines: list[str]) -> None:
-        """These lines come again."""
+        """Gives lines back, to be taken again."""
         self._given_back.extendleft(reversed(lines))
         self.number -= len(lines)
 
     def ahead(self) -> list[str]:
-        """The next lines, which are still to come."""
+        """The next lines, without taking them."""
         lines = [line for _ in range(SAMPLED_LINES) if (line := self.take())]
         self.give_back(lines)
         return lines
 
     def is_last(self, line: str) -> bool:
-        """Whether ``line``, taken last, ends with the file and has no end of its own."""
+        """Whether ``line``, the last one taken, ends the file without a line break."""
         return not self._given_back and not ends(line)
 
     def cells(self, lines: list[str], width: int | None) -> list[str]:
-        """The cells of the record that begins with the one line of ``lines``; lines that it goes on with are added.
+        """The cells of the record that begins with the one line in ``lines``; its further lines are added to ``lines``.
 
-        A record with an open quote fails where it has more cells than ``width``: no file is read again and again.
+        A record with an open quote fails once it has more cells than ``width``, so that lines are not read repeatedly.
 
         Raises:
-            csv.Error: quotes where they may not be.
-            BadRecordError: the quotes do not close, or too late.
+            csv.Error: misplaced quotes.
+            BadRecordError: the quotes do not close, or close too late.
         """
         between, blanks = self.delimiter, self.blanks
         cells = complete(lines[0], between, blanks)
@@ -97,5 +97,5 @@ class CsvSource:
 
 
 def ends(line: str) -> bool:
-    """Whether a line has an end, as all but the last have."""
+    """Whether a line ends with a line break, as all but the last do."""
     return line.endswith(("\n", "\r"))

@@ -1,9 +1,9 @@
-"""Text in UTF-8 that a program has read as Windows-1252 and saved again ("grÃ¶ÃŸer"): back to what it was ("größer").
+"""Repairs UTF-8 text that a program read as Windows-1252 and saved again: "grÃ¶ÃŸer" becomes "größer".
 
-A character of several bytes became as many: an accented letter, and symbols. Where people write the like, it stays:
-"LÃ™", "CAFÉ®", "10 Å–20 Å", and a blank and a quote behind an é ("café »"). So an accented letter counts beside other
-letters, and one of another script beside more of it; a doubtful one counts if its text has others that are sure. Of
-"Ã?Â?Ã?Â·", in which a program has put "?" for most of the bytes, nobody knows what it was.
+Each byte of a character became a character: an accented letter, then symbols. Text that people may write in this way
+stays: "LÃ™", "CAFÉ®", "10 Å–20 Å", and a blank and a quote after an é ("café »"). So a repaired accented letter must be
+beside other letters, and one of another script beside more of it; a doubtful one is repaired if its text has others
+that are certain. "Ã?Â?Ã?Â·", where a program wrote "?" for most of the bytes, cannot be repaired.
 """
 
 import re
@@ -17,14 +17,14 @@ import pyarrow.compute as pc
 
 from moemoe.contract.cell_text import bytes_and_ends
 
-UNDONE = "characters of UTF-8 that had been read as Windows-1252 (grÃ¶ÃŸer), read as meant (größer)"
-LOST = "lines or cells with rests of UTF-8 that cannot be read as meant (Ã?Â?), left as they are"
-#: A text may have been saved so several times; five were seen.
+UNDONE = "characters of misread UTF-8 (grÃ¶ÃŸer), repaired (größer)"
+LOST = "lines or cells with misread UTF-8 that cannot be repaired (Ã?Â?), unchanged"
+#: Most repeated misreadings of one text; up to five were seen.
 _MOST_TIMES = 8
 
 
 def _spelling(byte: int) -> str:
-    """A byte as Windows-1252 has it, or, of the five that it lacks, Latin-1."""
+    """A byte as a Windows-1252 character; the five that it lacks as Latin-1."""
     try:
         return bytes([byte]).decode("cp1252")
     except UnicodeDecodeError:
@@ -35,19 +35,19 @@ _BYTES = {chr(byte): byte for byte in range(0x80, 0x100)} | {_spelling(byte): by
 _BEHIND = re.escape("".join(one for one, byte in _BYTES.items() if byte < 0xC0))
 _CHARACTER = re.compile(f"[Â-ß][{_BEHIND}]|[à-ï][{_BEHIND}]{{2}}|[ð-ô][{_BEHIND}]{{3}}")
 _RUN = re.compile(f"(?:{_CHARACTER.pattern})+")
-#: Characters of which a program wrote a blank for the last byte (after a capital letter the first may end a word, "LÃ",
-#: or be one of an alphabet, "Ă Â B"), and a quote of which it wrote ? or U+FFFD for the byte that Windows-1252 lacks.
+#: Characters whose last byte became a blank (after a capital letter the first may end a word, "LÃ", or be part of an
+#: alphabet, "Ă Â B"), and a quote in which ? or U+FFFD replaced the byte that Windows-1252 lacks.
 _LAST_BYTE = re.compile(r"(?<![A-ZÀ-Þ?])(?<![A-ZÀ-ÞĀ-ɏ] )(?:Â |Ã  )|â€[?\ufffd]")
 _WITH_LAST_BYTE = {"Â ": "\u00a0", "Ã  ": "à ", "â€?": "”", "â€\ufffd": "”"}
 _BEGIN = re.compile(f"[Â-ô][{_BEHIND}]|{_LAST_BYTE.pattern}")  # found seven times as fast
-#: Bytes of which a program has written "?" for the second: in a row, and beside a run.
+#: Bytes whose second one became "?": in a row, and beside a run.
 _LOST = re.compile(r"[ÂÃ]\?+[Â-ï]")
 _LOST_BEFORE, _LOST_BEHIND = re.compile(r"[Â-ï]\?+\Z"), re.compile(r"[Â-ï]\?")
-#: The same in UTF-8, roughly: the letter, and what the symbols begin with.
+#: The same in UTF-8, roughly: the letter, and the first byte of the symbols.
 _IN_UTF_8 = re.compile(rb"\xc3(?:[\x82-\xb4][\xc2\xc5\xc6\xcb\xe2]|[\x82\x83][ ?])")
-#: What also stands behind a word in capitals: dashes, quotes, marks.
+#: Characters that may also follow a word in capitals: dashes, quotes, marks.
 _TYPOGRAPHIC = frozenset("–—‘’‚“”„‹›«»…•™®°·±\u00a0")
-#: Bytes that Windows-1252 lacks, as they come in a text that was saved so twice.
+#: Bytes that Windows-1252 lacks, as they appear in a text that was misread twice.
 _CONTROLS = frozenset("\x81\x8d\x8f\x90\x9d")
 _TIMES = frozenset("×÷")
 #: Latin letters beyond the first blocks that Romanian and Vietnamese need.
@@ -56,12 +56,12 @@ _SURE, _DOUBTFUL, _NONE = 2, 1, 0
 
 
 def may_have_some(text: bytes | memoryview) -> bool:
-    """Whether text in UTF-8 has two characters in a row that may be such a one; fast, as nearly no text has."""
+    """Whether UTF-8 text has two consecutive characters that may be a misread one; a fast check, rarely true."""
     return _IN_UTF_8.search(text) is not None
 
 
 def undo(text: str) -> tuple[str, int]:
-    """The text as it was meant, and how many characters of it had been read otherwise."""
+    """The repaired text, and the number of repaired characters."""
     number = 0
     for _ in range(_MOST_TIMES):
         if text.isascii() or not _BEGIN.search(text):
@@ -74,7 +74,7 @@ def undo(text: str) -> tuple[str, int]:
         parts, at = [], 0
         for found, meant, doubt in runs:
             if doubt:
-                parts += [text[at : found.start()], meant.replace("\ufeff", "")]  # a byte order mark says nothing
+                parts += [text[at : found.start()], meant.replace("\ufeff", "")]  # without byte order marks
                 at = found.end()
                 number += len(meant)
         text = "".join([*parts, text[at:]])
@@ -82,7 +82,7 @@ def undo(text: str) -> tuple[str, int]:
 
 
 def _meant(found: re.Match[str]) -> tuple[str, int]:
-    """What a run of such characters was, and whether it is sure, doubtful or none."""
+    """The original of a run of such characters, and whether that is certain, doubtful or wrong."""
     run, text = found[0], found.string
     before, behind = text[: found.start()][-1:], text[found.end() : found.end() + 1]
     is_rest = before == "?" and _LOST_BEFORE.search(text, max(found.start() - 9, 0), found.start())
@@ -108,7 +108,7 @@ def _meant(found: re.Match[str]) -> tuple[str, int]:
 
 
 def _kind(character: str, spelled: str) -> str | None:
-    """What a character is: of a Latin word, of another script, or a sign; None if nobody has meant it."""
+    """The kind of a repaired character: in a Latin word, of another script, or a sign; None if it is implausible."""
     code = ord(character)
     if character in _CONTROLS:
         return "Latin"
@@ -123,7 +123,7 @@ def _kind(character: str, spelled: str) -> str | None:
 
 
 def undo_in(value: Any, counts: Counter[str]) -> Any:
-    """A text, or a list or mapping of them, as it was meant; counts what had been read otherwise."""
+    """Repairs a text, or a list or mapping of texts; counts the repaired characters."""
     if isinstance(value, str):
         if value.isascii():
             return value
@@ -141,7 +141,7 @@ def undo_in(value: Any, counts: Counter[str]) -> Any:
 
 
 def undo_in_array(array: pa.Array, counts: Counter[str]) -> pa.Array:
-    """An array of texts, or of lists, structs or maps of them, as ``undo_in`` has each."""
+    """Applies ``undo_in`` to an array of texts, or of lists, structs or maps of them."""
     kind = array.type
     if isinstance(array, pa.ExtensionArray) or not _may_have_some(array):
         return array

@@ -1,10 +1,10 @@
-"""Which encoding the lines of a file are in that are not UTF-8, by a sample of them; Windows-1252 if it is not sure.
+"""Detects the encoding of lines that are not UTF-8 from a sample of them; Windows-1252 if in doubt.
 
-A code of two bytes a character is taken if the sample can be decoded and reads as words of its language: its characters
-are those that the code itself lists first, as the frequent ones, and some are frequent in catalogs. Misread western
-texts become single rare characters between Latin letters. Other scripts are known by words without a Latin letter
-(``scripts``). Windows-1250, 1254 and 1257 have letters at the same bytes as 1252, so that languages decide: one must
-read nearly all of them, and clearly more of them than every language of the other encodings does.
+A two-byte code is chosen if it decodes the sample into words of its language: into characters that the code lists
+first, as the frequent ones, some of them frequent in catalogs. Misread western texts become single rare characters
+between Latin letters. Other scripts are recognised by words without a Latin letter (``scripts``). Windows-1250, 1254
+and 1257 have letters at the same bytes as 1252, so languages decide: one must explain nearly all letters, and clearly
+more of them than every language of the other encodings.
 """
 
 import unicodedata
@@ -16,7 +16,7 @@ from moemoe.catalog.formats import scripts
 
 @dataclass(frozen=True)
 class Encoding:
-    """An encoding as Python calls it, and as people do."""
+    """An encoding with Python's name and a display name."""
 
     codec: str
     name: str
@@ -24,12 +24,12 @@ class Encoding:
 
 @dataclass(frozen=True)
 class _TwoBytes:
-    """A code of one or two bytes a character.
+    """A code with one or two bytes per character.
 
     Args:
-        is_common: whether a character's bytes are where the code has the frequent characters of its language.
-        frequent: characters that catalogs are full of.
-        least: share of the letters that are frequent ones, at least. Half of them are in a text of its language.
+        is_common: whether a character's bytes are in the code's range of frequent characters.
+        frequent: characters that are frequent in catalogs.
+        least: least share of frequent letters; in a text of its language it is about half.
     """
 
     encoding: Encoding
@@ -40,7 +40,7 @@ class _TwoBytes:
 
 WINDOWS = Encoding("cp1252", "Windows-1252")
 CENTRAL = Encoding("cp1250", "Windows-1250")
-#: The same for scripts other than Latin; of several that fit none is sure.
+#: The same for scripts other than Latin; if several fit, none is chosen.
 _SCRIPTS = (
     (Encoding("cp1251", "Windows-1251"), scripts.CYRILLIC),
     (Encoding("cp1253", "Windows-1253"), scripts.GREEK),
@@ -87,14 +87,14 @@ _TWO_BYTES = (
         0.2,
     ),
 )
-#: Letters of a sample, and different ones among them, at least; and what share of them is common, and in words.
+#: Least numbers of letters and of distinct letters in a sample, and least shares of common ones and of ones in words.
 _LETTERS, _DISTINCT, _COMMON, _IN_WORDS = 8, 5, 0.85, 0.7
-#: By how much more of the letters must be frequent in a code than in the next one.
+#: Margin by which the share of frequent letters must exceed that of the next code.
 _CLEARLY = 1.5
-#: Of so many lines one may be damaged: exports cut long texts within a character.
+#: One line in this many may be damaged: exports truncate long texts within a character.
 _LINES_TO_ONE_DAMAGED = 20
 
-#: Encoding -> its languages -> the letters that are not ASCII; İ in lower case is an i with a dot more.
+#: Encoding -> its languages -> their non-ASCII letters; İ in lower case is an i with a combining dot.
 _LETTERS_OF = {
     CENTRAL: {
         "Polish": "ąćęłńóśźż",
@@ -126,7 +126,7 @@ _WESTERN_LETTERS = {
     "Icelandic": "áðéíóúýþæö",
     "Estonian": "äöõüšž",
 }
-#: What a person of the West has in a word; the rest in one speaks for another encoding, and so does Hungarian's letter.
+#: Letters of western words; other letters in a word point to another encoding, and so does Hungarian's letter.
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüÿœß")
 _HUNGARIAN = "ő"
 _READ_SHARE, _MORE_THAN_OTHERS, _LEAST_TELLING = 0.95, 0.1, 3
@@ -142,7 +142,7 @@ def find_encoding(lines: Sequence[bytes]) -> Encoding:
 
 
 def _decoded(lines: Sequence[bytes], codec: str) -> list[str]:
-    """The lines but damaged ones, none if there are too many of these."""
+    """The decodable lines; none if too many are damaged."""
     texts, damaged = [], 0
     for line in lines:
         try:
@@ -163,7 +163,7 @@ def _two_bytes(lines: Sequence[bytes]) -> Encoding | None:
 
 
 def _frequent_share(lines: Sequence[bytes], code: _TwoBytes) -> float:
-    """What share of the letters is frequent in the code's language; 0 if the lines are not in the code."""
+    """The share of letters that are frequent in the code's language; 0 if the lines are not in this code."""
     letters: list[str] = []
     in_words = 0
     for line in _decoded(lines, code.encoding.codec):
@@ -175,7 +175,7 @@ def _frequent_share(lines: Sequence[bytes], code: _TwoBytes) -> float:
     if number < _LETTERS or len(distinct) < _DISTINCT or in_words < _IN_WORDS * number:
         return 0.0
     common = {one for one in distinct if code.is_common(one.encode(code.encoding.codec, "replace"))}
-    # Half-width kana are Japanese too, but every text in Chinese or Korean can be read as such.
+    # Half-width kana are Japanese too, but every Chinese or Korean text decodes into them.
     half_width = {one for one in distinct if "\uff66" <= one <= "\uff9f"}
     numbers = [sum(letter in group for letter in letters) for group in (common, half_width, code.frequent)]
     if numbers[0] + numbers[1] < _COMMON * number or numbers[1] > numbers[0]:
@@ -185,7 +185,7 @@ def _frequent_share(lines: Sequence[bytes], code: _TwoBytes) -> float:
 
 
 def _is_letter(character: str) -> bool:
-    """Also what has no meaning in a code; full-width Latin letters say nothing of the language."""
+    """Whether a character counts as a letter: undefined ones do, full-width Latin letters do not."""
     if character.isascii() or "\uff01" <= character <= "\uff5e":
         return False
     return character.isalpha() or unicodedata.category(character) in ("Co", "Cc", "Cn")
@@ -196,7 +196,7 @@ def _is_kana(code: bytes) -> bool:
 
 
 def _latin(lines: Sequence[bytes]) -> Encoding | None:
-    """The encoding that has a language which reads the letters in words, as no language of another one does."""
+    """The encoding with a language that explains the letters in words better than every language of the others."""
     read = {code: _read_by(lines, code) for code in _LETTERS_OF}
     for code, (letters, languages) in read.items():
         others = [len(found) for other, (_, all_of) in read.items() if other != code for found in all_of]
@@ -216,13 +216,13 @@ def _latin(lines: Sequence[bytes]) -> Encoding | None:
 
 
 def _read_by(lines: Sequence[bytes], code: Encoding) -> tuple[list[tuple[str, str]], list[list[tuple[str, str]]]]:
-    """The letters in words, and those of them that each language of the encoding has."""
+    """The letters in words, and for each language of the encoding those that it has."""
     letters = [pair for text in _decoded(lines, code.codec) for pair in _letters_in_words(text, code)]
     return letters, [[pair for pair in letters if pair[0] in own] for own in _LETTERS_OF[code].values()]
 
 
 def _letters_in_words(text: str, code: Encoding) -> list[tuple[str, str]]:
-    """Each letter beside a letter, as the encoding and as Windows-1252 have it: "³" behind "m" is no letter there."""
+    """Each letter beside a letter, in the encoding and in Windows-1252, where "³" after "m" is not a letter."""
     found = []
     for at, character in enumerate(text):
         if character.isascii() or not character.isalpha():

@@ -1,4 +1,4 @@
-r"""Text of databases, as COPY and mysqldump write it: tabs, no quotes, ``\N`` for null, ``\n`` for breaks."""
+r"""Database text, as COPY and mysqldump write it: tabs, no quotes, ``\N`` for null, ``\n`` for breaks."""
 
 import re
 from collections import Counter
@@ -7,28 +7,28 @@ from collections.abc import Callable, Iterator, Sequence
 from moemoe.catalog.formats.row_error import RowError
 
 NULL = "\\N"
-ESCAPED = "rows with backslashes as databases write them, read as what they stand for"
+ESCAPED = "rows with a database's backslash escapes, unescaped"
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _CELL = re.compile(r"(?:^|\t)((?:[^\\\t]|\\.)*+)", re.DOTALL)
 _MEANT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "Z": "\x1a"}
-#: A break behind a backslash is one of the text.
+#: A line break after a backslash belongs to the text.
 _GOES_ON = re.compile(r"(?:^|[^\\])(?:\\\\)*\\$")
 
 
 def are_escaped(lines: Sequence[str]) -> bool:
-    r"""Whether lines are a database's: ``\N`` alone in a cell, as nothing else writes between tabs."""
+    r"""Whether lines are a database's: a cell is ``\N``, which nothing else writes between tabs."""
     return any(NULL in line.rstrip("\r\n").split("\t") for line in lines)
 
 
 def escaped_records(
     take: Callable[[], str], width: int, first: int, counts: Counter[str]
 ) -> Iterator[list[str] | RowError]:
-    """The records of a database's text; in the place of one with another number of cells a RowError.
+    """The records of a database's text; a record with a wrong number of cells becomes a RowError.
 
     Args:
         take: the next line, "" after the last.
         first: the number of the first line, for errors.
-        counts: counts rows in which something else than null stood behind a backslash.
+        counts: counts rows with backslash escapes other than null.
     """
     number = first
     while line := take():
@@ -51,7 +51,7 @@ def escaped_records(
 
 
 def unescaped(cells: list[str]) -> list[str]:
-    r"""The cells without backslashes before quotes, as pandas writes ``5\" heel``; JSON has its own."""
+    r"""The cells without backslashes before quotes, as in pandas' ``5\" heel``; JSON is left alone."""
     return [cell.replace('\\"', '"') if cell.lstrip()[:1] not in ("[", "{") else cell for cell in cells]
 
 

@@ -1,4 +1,4 @@
-"""Workbooks (.xlsx, .xls, .ods) -> a table for the sheets of each header, in memory as a workbook always is."""
+"""Reads workbooks (.xlsx, .xls, .ods) in memory: one table for the sheets of each header."""
 
 import re
 import zipfile
@@ -28,31 +28,31 @@ from moemoe.catalog.formats.table import SHEET, GridTable
 from moemoe.catalog.formats.text import OLD_EXCEL
 from moemoe.errors import CatalogError, ConfigError, first_line
 
-#: Bytes of a workbook's files when unpacked, at most: a million rows of ten short cells.
+#: Most unpacked bytes of a workbook: a million rows of ten short cells.
 MAX_UNPACKED = 512 * 2**20
 _CHUNK = 2**20
-MERGED = "blank cells of ranges that are merged, read as the range's value"
-REPEATED = "rows that a sheet before has too, left out"
+MERGED = "blank cells of merged ranges, filled with the range's value"
+REPEATED = "rows repeated from an earlier sheet, left out"
 TO_READ_ONE = "save one as a file of its own to have it read"
 _EXAMPLE = re.compile(
     r"\b(?:examples?|beispiele?|exemples?|ejemplos?|exemplos?|esemp[io]o?|voorbeeld(?:en)?)\b|例", re.IGNORECASE
 )
 _SAMPLED_ROWS = 20
-#: Of a control character, and of the sign with which such a number begins.
+#: Escapes of a control character, and of the underscore that begins an escape.
 _ESCAPE = re.compile("_x(00[01][0-9A-F]|005F)_", re.IGNORECASE)
-#: Columns of two sheets that are of one table: id, product type and title.
+#: Least number of common columns of two sheets of one table: id, product type and title.
 _FEWEST_COMMON = 3
-#: What no text has that is not in UTF-16.
+#: Bytes that occur in no text except UTF-16.
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 def open_excel(partition: str, path: Path, constants: Mapping[str, str | None]) -> GridTable:
-    """The sheets of the header that most rows have; ``further`` opens the others, for which the layouts decide.
+    """Opens the sheets with the header that most rows have; ``further`` opens the others, for the layouts to choose.
 
-    Notes and examples are sheets of a few rows, wherever they stand.
+    Sheets of notes and examples have few rows, wherever they are.
 
     Raises:
-        CatalogError: the file is no workbook, is empty, or a zip bomb.
+        CatalogError: the file is not a workbook, is empty, or is a zip bomb.
         ConfigError: python-calamine is not installed.
     """
     _check_size(partition, path)
@@ -71,7 +71,7 @@ def _kind(partition: str) -> str:
 
 
 def is_text(path: Path) -> bool:
-    """Whether a file that is called a workbook is text, such as cells between tabs."""
+    """Whether a file with a workbook's ending is text, such as tab-separated cells."""
     with open(path, "rb") as file:
         begin = file.read(_CHUNK)
     return begin.startswith((b"\xff\xfe", b"\xfe\xff")) or not _BINARY.search(begin)
@@ -79,7 +79,7 @@ def is_text(path: Path) -> bool:
 
 @dataclass
 class _Sheet:
-    """A sheet: its header, the rows above it, how many blank ones are below it, and the records."""
+    """A sheet: its header, the rows above it, the number of blank rows below it, and the records."""
 
     names: list[str]
     preamble: list[list[str]]
@@ -117,12 +117,12 @@ class _Sheet:
         return cls(names, preamble, titles, blank, (cells for _, cells in chain(first, rows)))
 
     def key(self) -> tuple[str, ...]:
-        """What sheets of one header have in common: the names, in any order if each is there once."""
+        """Equal for sheets with the same header: the names, in any order if each occurs once."""
         plain = [name.strip().casefold() for name in self.names]
         return tuple(sorted(plain) if "" not in plain and len(set(plain)) == len(plain) else plain)
 
     def records_under(self, names: Sequence[str]) -> Iterator[list[Any]]:
-        """The records with their cells in the order of ``names``; those that the header lacks are blank."""
+        """The records with their cells in the order of ``names``; blank where the header lacks a name."""
         plain = {name.strip().casefold(): at for at, name in reversed(list(enumerate(self.names)))}
         order = [plain.get(name.strip().casefold()) for name in names]
         if order == list(range(len(names))):
@@ -133,7 +133,7 @@ class _Sheet:
 def _open_sheets(
     partition: str, path: Path, constants: Mapping[str, str | None], names: Sequence[str], all_names: Sequence[str]
 ) -> GridTable:
-    """A table of one sheet, or of several with one header; of these each row has its sheet's name in a column more."""
+    """A table of one sheet, or of several with an additional column that has the sheet's name."""
     counts: Counter[str] = Counter()
     with _workbook(partition, path) as workbook:
         sheets = [_Sheet.of(_rows_as_shown(workbook, path, name, counts)) for name in names]
@@ -157,7 +157,7 @@ def _open_sheets(
 
 
 def _union(headers: Iterable[Sequence[str]]) -> list[str]:
-    """The names of the first header, then those that further ones have besides."""
+    """The names of the first header, then further names of the others."""
     first, *others = headers
     names = list(first)
     known = {name.strip().casefold() for name in names}
@@ -169,7 +169,7 @@ def _union(headers: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _joined(sheets: Mapping[str, _Sheet], header: Sequence[str], counts: Counter[str]) -> Iterator[list[Any]]:
-    """The records of all sheets but those that a sheet before has too, as one sheet may hold what the others do."""
+    """The records of all sheets without those of an earlier sheet, as one sheet may repeat all the others."""
     before = set[int]()
     for name, sheet in sheets.items():
         own = set[int]()
@@ -183,7 +183,7 @@ def _joined(sheets: Mapping[str, _Sheet], header: Sequence[str], counts: Counter
 
 
 def _goes_on(names: Sequence[str], cells: Sequence[Any]) -> bool:
-    """Whether a row is the lower one of a header of two, as some of its cells are merged with those above them."""
+    """Whether a row is the second row of a header, as some of its cells are merged with those above."""
     same = sum(cell == name != "" for cell, name in zip(cells, names, strict=True))
     return same > 1 and list(cells) != list(names)
 
@@ -193,9 +193,9 @@ class _Group:
     """Sheets that are one table.
 
     Attributes:
-        names: of the sheets.
-        header: the names of the columns as they are compared; those of an example are none.
-        ids: what the first column has, if it names each row; else nothing.
+        names: names of the sheets.
+        header: the column names in the form for comparison; empty for examples.
+        ids: the values of the first column if they are unique; else empty.
     """
 
     names: list[str]
@@ -204,7 +204,7 @@ class _Group:
     rows: int
 
     def takes(self, other: "_Group") -> bool:
-        """Whether another group has further products: the same first columns, and none of the ids of this one."""
+        """Whether another group has further products: the same first columns, and no id of this group."""
         common = set(self.header) & set(other.header)
         is_alike = self.header[:1] == other.header[:1] and len(common) >= max(_FEWEST_COMMON, len(other.header) // 2)
         ids = {*self.ids, *other.ids}
@@ -217,10 +217,10 @@ class _Group:
 
 
 def _groups(partition: str, path: Path) -> list[list[str]]:
-    """The names of the sheets that have rows, together those of one table, those with most rows first.
+    """The names of the non-empty sheets, grouped by table, the table with most rows first.
 
-    One table are sheets of one header, and of several headers those with products of their own, as workbooks have a
-    sheet for each kind of product. An example has the header of the products, and none of them.
+    Sheets with the same header form a table, and so do sheets with different headers and further products, as in
+    workbooks with one sheet per kind of product. A sheet of examples has the products' header, but none of them.
     """
     groups: dict[tuple[str, ...], _Group] = {}
     with _workbook(partition, path) as workbook:
@@ -248,7 +248,7 @@ def _groups(partition: str, path: Path) -> list[list[str]]:
 
 
 def _is_example(name: str, sheet: _Sheet) -> bool:
-    """Whether a sheet says that it is one, by its name or in its only record."""
+    """Whether a sheet's name or its only record says "example"."""
     first = list(islice(sheet.records, 2))
     sheet.records = chain(first, sheet.records)
     cells = [name, *(cell for cell in first[0] if isinstance(cell, str))] if len(first) == 1 else [name]
@@ -256,7 +256,7 @@ def _is_example(name: str, sheet: _Sheet) -> bool:
 
 
 def _rows(sheet: Any, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
-    """The rows that are not blank, with their numbers. Cells below each other that are merged all have the value."""
+    """The non-blank rows with their numbers. Vertically merged cells all have the value."""
     merged = sorted((top, column, bottom) for (top, column), (bottom, last) in _merged(sheet) if column == last)
     inside = ((top, column - sheet.start[1], bottom) for top, column, bottom in merged if bottom > top)
     tall = deque(one for one in inside if 0 <= one[1] < sheet.width)
@@ -286,20 +286,20 @@ def _merged(sheet: Any) -> list[Any]:
 
 
 def _text(cell: Any) -> Any:
-    """A cell's text with its control characters, of which a workbook has the numbers ("Red_x000D_")."""
+    """A cell's text with its escaped control characters ("Red_x000D_") resolved."""
     if isinstance(cell, str) and "_x00" in cell:
         return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), cell)
     return cell
 
 
 def _as_shown(number: float) -> float:
-    """What was calculated with 15 digits, as Excel shows it: 0.3, not 0.30000000000000004. Ids stay as they are."""
+    """A number with 15 digits, as Excel shows it: 0.3, not 0.30000000000000004. Ids are unchanged."""
     return number if number.is_integer() else float(f"{number:.15g}")
 
 
 @contextmanager
 def _workbook(partition: str, path: Path) -> Iterator[Any]:
-    """The workbook; what calamine raises comes as CatalogError."""
+    """Opens the workbook; errors of calamine become CatalogError."""
     try:
         import python_calamine
     except ImportError as error:
@@ -315,7 +315,7 @@ def _workbook(partition: str, path: Path) -> Iterator[Any]:
             with opened as workbook:
                 yield workbook
     except BaseException as error:
-        # calamine's Rust panics on some damaged files, with an exception that is no Exception
+        # calamine's Rust code panics on some damaged files, with a BaseException
         if not isinstance(error, (python_calamine.CalamineError, OSError, ValueError)) and not _is_panic(error):
             raise
         if _is_old(path):
@@ -329,7 +329,7 @@ def _workbook(partition: str, path: Path) -> Iterator[Any]:
 
 
 def _is_old(path: Path) -> bool:
-    """Whether a workbook is of Excel 97, whatever its name says; so is a newer one that has a password."""
+    """Whether a workbook has the Excel 97 format, whatever its name; so does a newer one with a password."""
     with open(path, "rb") as file:
         return file.read(len(OLD_EXCEL)) == OLD_EXCEL
 
@@ -340,7 +340,7 @@ def _is_panic(error: BaseException) -> bool:
 
 def _check_size(partition: str, path: Path) -> None:
     """Raises CatalogError if the workbook unpacks to more than ``MAX_UNPACKED``, whatever its directory says."""
-    size = path.stat().st_size if _is_old(path) else 0  # which is not packed
+    size = path.stat().st_size if _is_old(path) else 0  # that format is not packed
     if size > MAX_UNPACKED:
         raise CatalogError(f"{partition} is larger than {MAX_UNPACKED >> 20} MiB; save it as CSV")
     if size:
@@ -348,7 +348,7 @@ def _check_size(partition: str, path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
-                entry.file_size = MAX_UNPACKED + 1  # read on behind the size that it claims
+                entry.file_size = MAX_UNPACKED + 1  # read beyond the size that it claims
                 with archive.open(entry) as file:
                     file._expected_crc = None  # type: ignore[attr-defined]
                     while data := file.read(_CHUNK):
@@ -361,7 +361,7 @@ def _check_size(partition: str, path: Path) -> None:
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         with open(path, "rb") as file:
             begin = file.read(_CHUNK).lstrip(b"\xef\xbb\xbf \r\n\t")
-            if begin.startswith(b"<"):  # as many a shop calls the page that Excel opens
+            if begin.startswith(b"<"):  # some shops give a web page for Excel this ending
                 raise CatalogError(
                     f"{partition} is a web page or XML, whatever its name says; save it as .xlsx"
                 ) from None

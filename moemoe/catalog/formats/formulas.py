@@ -1,7 +1,7 @@
-"""Spreadsheets' formulas in cells: the text that one stands for, and those of which nobody knows what they show.
+"""Spreadsheet formulas in cells: resolves constant ones to text, and drops those whose result is unknown.
 
-``="007"`` keeps an id's zeros when Excel opens a file. Of ``=A2&"x"`` a file has no result: the formula is none of the
-product's values. Those of images and links, ``=IMAGE("https://...")``, are ``linked``'s.
+``="007"`` keeps an id's zeros when Excel opens a file. ``=A2&"x"`` has no result in the file, so it is not a value of
+the product. ``linked`` handles formulas of images and links, such as ``=IMAGE("https://...")``.
 """
 
 import re
@@ -13,21 +13,21 @@ from xml.parsers import expat
 
 from moemoe.catalog.formats.percentages import file_of
 
-TEXTS = 'rows with cells written ="...", read as their texts'
-NO_RESULT = "cells with a spreadsheet's formula without its result, left out"
+TEXTS = 'rows with cells written ="...", read as text'
+NO_RESULT = "formulas without a stored result, left out"
 _TEXT = r'"((?:[^"]|"")*)"'
 #: ="007", =T("a"), =CONCATENATE("a"; "b"), ="a"&"b".
 _OF_TEXTS = re.compile(
     rf"=\s*(?:(?:T|CONCAT|CONCATENATE)\(\s*{_TEXT}(?:\s*[,;]\s*{_TEXT})*\s*\)|{_TEXT}(?:\s*&\s*{_TEXT})*)"
 )
 _TEXTS_IN = re.compile(_TEXT)
-#: One of a function, of another cell, or of numbers that are reckoned with.
+#: Formulas with a function, another cell, or arithmetic.
 _FORMULA = re.compile(
     r"=\s*[-+(]*(?:[A-Z_][\w.]*\(.*\)|(?:'[^']+'!|\w+!)?\$?[A-Z]{1,3}\$?\d+\b(?!\s*[a-z]).*|[\d.]+\s*[-+*/&]\s*[\d.]+)",
     re.DOTALL,
 )
 _OF_LINKS = re.compile(r"=\s*(?:HYPERLINK|IMAGE)\(\s*\"", re.IGNORECASE)
-#: A cell of a workbook that has a formula and no value behind it.
+#: A workbook's cell with a formula and no value.
 _WITHOUT_VALUE = re.compile(
     rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f(?:\s[^<>]*)?/>)\s*(?:<(?:\w+:)?v>\s*</(?:\w+:)?v>|<(?:\w+:)?v\s*/>)?\s*</(?:\w+:)?c>"
 )
@@ -35,7 +35,7 @@ _CHUNK, _LONGEST = 2**20, 100
 
 
 def without_formulas(cells: list[str], counts: Counter[str]) -> list[str]:
-    """The cells, of those that are formulas their texts; blank where a formula's result is not in the file."""
+    """The cells with constant formulas as text; blank if a formula's result is not in the file."""
     plain = [_text_of(cell) if cell[:1] == "=" else cell for cell in cells]
     if plain == cells:
         return plain
@@ -55,9 +55,9 @@ def _text_of(cell: str) -> str:
 
 
 def number_without_result(path: Path, sheet: str) -> int:
-    """How many cells of a workbook's sheet have a formula without its result, as programs write it that cannot reckon.
+    """The number of formulas without a result in a workbook's sheet, as some programs write them.
 
-    0 of a workbook that is not as Excel writes it.
+    0 for a workbook that is not in Excel's form.
     """
     found, rest = 0, b""
     with (

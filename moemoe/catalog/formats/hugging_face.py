@@ -1,17 +1,17 @@
-"""What Hugging Face tells of a data set's columns, and rows as its server (``datasets-server``) answers them."""
+"""Hugging Face's description of a data set's columns, and rows in responses of its server (``datasets-server``)."""
 
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 _LISTS = ("Sequence", "LargeList", "List")
-#: What the server puts around each row.
+#: The keys that the server puts around each row.
 _AROUND, _ROW, _CUT = frozenset(("row_idx", "row", "truncated_cells")), "row", "truncated_cells"
-CUT_CELLS = "cells that Hugging Face's server has cut, left out"
+CUT_CELLS = "cells truncated by Hugging Face's server, left out"
 
 
 def class_names(feature: Any) -> tuple[list[str], bool] | None:
-    """The names of the classes that a column's numbers stand for, and whether it has lists of them.
+    """The class names for a column's numbers, and whether the column has lists of numbers.
 
     Args:
         feature: a column's type, as a data set's ``features`` have it.
@@ -26,9 +26,9 @@ def class_names(feature: Any) -> tuple[list[str], bool] | None:
 
 
 class ServedRows:
-    """The rows of one answer, ``{"features": [...], "rows": [{"row_idx": 0, "row": {...}, "truncated_cells": []}]}``.
+    """The rows of one response, ``{"features": [...], "rows": [{"row_idx": 0, "row": {...}, "truncated_cells": []}]}``.
 
-    A cell that the server has cut is left out and counted; of class labels the names are given.
+    Truncated cells are left out and counted; class labels become their names.
     """
 
     def __init__(self, answer: Mapping[str, Any], counts: Counter[str]):
@@ -39,7 +39,7 @@ class ServedRows:
         self._counts = counts
 
     def row(self, item: Any) -> Any:
-        """The row within an item; the item itself if it is none of the server's."""
+        """The row within an item; the item itself if it is not in the server's form."""
         is_one = isinstance(item, Mapping) and isinstance(item.get(_ROW), dict) and item.keys() <= _AROUND
         if not is_one or len(item) < 2:
             return item

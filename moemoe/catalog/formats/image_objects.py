@@ -1,10 +1,10 @@
-"""Images that come as objects, as the APIs of shops have them."""
+"""Images given as objects, as in the APIs of shops."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-#: What the objects of others call an image's path.
+#: Other names for an image's path.
 PATHS = ("url", "src", "image_url", "uri", "contentUrl", "MIME_SOURCE", "mime_source")
 #: Names of an image's smaller copies, and of the largest.
 SMALL = re.compile("thumb|small|vorschau|miniatur", re.IGNORECASE)
@@ -19,15 +19,15 @@ def is_image(value: Any) -> bool:
 
 
 def with_path(given: Mapping[str, Any]) -> dict[str, Any]:
-    """An image whose path has another name, as in the APIs of shops, under ours."""
+    """An image with its path under our name, whatever name a shop's API gives it."""
     name = next((name for name in PATHS if name in given), None)
     return {**given, "path": given[name]} if name and not given.keys() & {"bytes", "path"} else dict(given)
 
 
 def named_images(given: Mapping[str, Any]) -> list[Any]:
-    """The images of an object that has each under a name: ``{"main": "a.jpg", "others": ["b.jpg"]}``.
+    """The images of an object with named images: ``{"main": "a.jpg", "others": ["b.jpg"]}``.
 
-    Small copies are left out beside others. None if anything else stands there.
+    Small copies are left out if there are others. Empty if the object has anything else.
     """
     parts = {str(name): part for name, part in given.items() if not isinstance(part, (str, list)) or part}
     others = {name: part for name, part in parts.items() if not SMALL.search(name)} or parts
@@ -36,7 +36,7 @@ def named_images(given: Mapping[str, Any]) -> list[Any]:
 
 
 def largest(given: Mapping[str, Any]) -> Any:
-    """The image of an object that has it in several sizes (``{"large": "a.jpg", "thumb": "b.jpg"}``); else None."""
+    """The largest image of an object with several sizes (``{"large": "a.jpg", "thumb": "b.jpg"}``); else None."""
     found = named_images(given)
     large = {name: part for name, part in given.items() if _LARGE.search(str(name))} if found else {}
     return next(iter(named_images(large) or found), None)

@@ -1,4 +1,4 @@
-"""JSON -> a table: an object a line, or an array of them, larger than memory or not; or objects that hold them."""
+"""Reads JSON as a table: one object per line, an array of any size, or objects that contain the rows."""
 
 import contextlib
 import re
@@ -31,36 +31,36 @@ from moemoe.errors import CatalogError, first_line
 
 #: Rows whose keys are the file's columns.
 HEAD_ROWS = 256
-#: Keys of an object that is the answer of an API: the list, a count, a next page. A product has more.
+#: Most keys of an API response besides its list (a count, a next page); a product has more.
 MOST_BESIDE_A_LIST = 3
-#: What such lists are called, whatever else the answer tells.
+#: Names of such lists, whatever else the response has.
 _LISTS = frozenset(
     (
         *("products", "items", "data", "results", "records", "rows", "catalog", "listings", "entries"),
         *("result", "response", "hits"),
     )
 )
-#: Where GraphQL has the objects of a list, and what it wraps each one of ``edges`` in.
+#: GraphQL's keys for the objects of a list, and for each object in ``edges``.
 _EDGES, _NODES, _NODE = "edges", "nodes", "node"
-#: What an API wraps a single product in.
+#: Keys in which an API wraps a single product.
 _ONE = "product"
-#: What a row has, and the answer of an API has not.
+#: Keys that a row has and an API response does not.
 _IDS = frozenset(("id", "product_id", "sku"))
 _OF_ROWS = _IDS | {"title", "name"}
 #: Lines of an array without its brackets.
 COMMAS = "lines with a comma behind the object"
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
-#: How two characters come in a row that are not ASCII, if they do not come as they are, which is read with the line; or
-#: one, with what a program wrote for the second.
+#: Two consecutive non-ASCII characters written as escapes (unescaped ones are handled with the line), or one escape
+#: followed by a replacement for the second.
 _ESCAPED = re.compile(r"\\u00[c-f][0-9a-f](?:\\u|[ ?])", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s,]*")
 
 
 def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -> ObjectTable:
-    """JSON lines, objects on several lines, a JSON array, or an object that holds the rows.
+    """Opens JSON lines, objects on several lines, a JSON array, or an object that contains the rows.
 
     Raises:
-        CatalogError: the file is none of these, or (later) cut short.
+        CatalogError: the file is none of these, or (while reading) truncated.
     """
     text = TextFile(partition, path, "\n")
     line = text.readline()
@@ -106,7 +106,7 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
 
 
 def _is_no_line(line: str) -> bool:
-    """Whether a line has more than one object, as programs append them to a file, or one that goes on in the next."""
+    """Whether a line has several objects, as some programs append them, or one that continues on the next line."""
     try:
         _, end = RowDecoder(Counter()).raw_decode(line, len(line) - len(line.lstrip()))
     except (ValueError, RecursionError):
@@ -117,7 +117,7 @@ def _is_no_line(line: str) -> bool:
 
 
 def _name_of_page(row: Row) -> str | None:
-    """What to call the answer of a shop's API, of which a file may have several, one a page; None of any other row."""
+    """The name for a page, if the row is a page of an API's response; None for any other row."""
     if len(row) == 1 and isinstance(row.get(_ONE), dict):
         return f"object {_ONE!r}"
     names = [name for name, value in row.items() if name.casefold() in _LISTS and isinstance(value, (list, dict))]
@@ -125,7 +125,7 @@ def _name_of_page(row: Row) -> str | None:
 
 
 def _items(row: Row) -> list[Any] | None:
-    """The items in the answer of an API, of the last page none; None of anything else."""
+    """The items in an API response, empty on the last page; None for anything else."""
     if row.keys() & _OF_ROWS:
         return None
     if isinstance(one := row.get(_ONE), dict) and len(row) == 1:
@@ -156,7 +156,7 @@ def _rows_of_pages(pages: Iterator[Row | RowError], counts: Counter[str]) -> Ite
 
 
 def _rows_within(whole: Row) -> tuple[str, list[Row | RowError]] | None:
-    """The rows that the only object of a file holds, and where: an API's answer, or what pandas writes of a table."""
+    """The rows in the only object of a file, and its kind: an API response, or a table written by pandas."""
     if name := _list_of_objects(whole):
         items = whole[name]
         found = [item if isinstance(item, dict) else _no_object(item, i) for i, item in enumerate(items, start=1)]
@@ -180,7 +180,7 @@ def _rows_within(whole: Row) -> tuple[str, list[Row | RowError]] | None:
 
 
 def _rows_of_lists(partition: str, whole: Row) -> list[Row | RowError] | None:
-    """The rows of an object that has a list for each column; None of a product, which may have lists of one.
+    """The rows of an object with a list per column; None for a product, which may have lists of one.
 
     Raises:
         CatalogError: the columns differ in length.
@@ -206,7 +206,7 @@ def _is_numbered(value: Mapping[str, Any]) -> bool:
 
 
 def _list_of_objects(row: Row) -> str | None:
-    """The name of the list in what an API answers: little else than a list of objects."""
+    """The name of the list in an API response, which has little else than a list of objects."""
     lists = [name for name, value in row.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
     is_answer = len(row) <= MOST_BESIDE_A_LIST or lists[:1] == [name for name in lists if name.casefold() in _LISTS]
     return lists[0] if len(lists) == 1 and is_answer else None
@@ -232,7 +232,7 @@ def _lines(text: TextFile, line: str) -> Iterator[Row | RowError]:
 
 
 def _object(text: TextFile, decoder: RowDecoder, line: str) -> Any:
-    """What is on a line, without a comma behind it. Raises ValueError or RecursionError."""
+    """The object on a line, which may end with a comma. Raises ValueError or RecursionError."""
     try:
         found = decoder.decode(line)
     except ValueError:
@@ -249,7 +249,7 @@ def _object(text: TextFile, decoder: RowDecoder, line: str) -> Any:
 
 
 def _values(text: TextFile, begun: str, is_array: bool) -> Iterator[Row | RowError]:
-    """The items of an array, or of several one behind the other, or objects; read ahead is one item and as much again.
+    """The items of one or more consecutive arrays, or objects; reads at most twice an item's size ahead.
 
     Raises:
         CatalogError: the file is cut short, is something else, or has an item of more than ``MAX_RECORD``.

@@ -1,4 +1,4 @@
-"""What programs that move data wrap each product of a JSON file in: back to the product."""
+"""Removes the wrappers that data tools put around each product of a JSON file."""
 
 import contextlib
 from collections import Counter
@@ -9,16 +9,16 @@ from typing import Any
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 
-PYTHON_LINES = "lines as Python prints an object, read as JSON"
-ACTIONS = "lines that tell Elasticsearch what to do with the next one, left out"
-#: Of Elasticsearch, Airbyte, Singer, CouchDB, DynamoDB, schema.org's lists and Airtable.
+PYTHON_LINES = "lines with Python objects, read as JSON"
+ACTIONS = "action lines of Elasticsearch's bulk format, left out"
+#: The wrappers' keys in Elasticsearch, Airbyte, Singer, CouchDB, DynamoDB, schema.org's lists and Airtable.
 _WRAPPERS = ("_source", "_airbyte_data", "record", "doc", "Item", "item", "fields")
-#: That of JSON:API and Strapi, by which a product of our own has its labels; and what stands beside it there.
+#: The key in JSON:API and Strapi, under which our own products have their labels; and the keys beside it there.
 _OF_JSON_API = "attributes"
 _BESIDE = frozenset(("type", "id", "documentId", "attributes", "links", "relationships", "meta"))
-#: What a wrapper calls the product's id, which the product need not repeat.
+#: Names of the product's id in a wrapper; the product need not repeat it.
 _WRAPPERS_IDS = ("_id", "id")
-#: What a product has, and a wrapper has not.
+#: Keys that a product has and a wrapper does not.
 _OF_PRODUCTS = frozenset(("product_id", "title", "sku", "product_type"))
 _IDS = frozenset(("product_id", "id", "sku", "asin"))
 _ACTIONS = frozenset(("index", "create", "update", "delete"))
@@ -34,7 +34,7 @@ _OF_MONGODB = frozenset(
 
 
 def wrapper_of(row: Mapping[str, Any]) -> str | None:
-    """The name under which an object has the product; None if it is the product itself."""
+    """The key under which an object wraps a product; None if it is the product itself."""
     if row.keys() & _OF_PRODUCTS:
         return None
     if isinstance(within := row.get(_OF_JSON_API), dict) and row.keys() <= _BESIDE and within.keys() & _OF_PRODUCTS:
@@ -43,9 +43,9 @@ def wrapper_of(row: Mapping[str, Any]) -> str | None:
 
 
 def without_wrapper(rows: Iterator[Row | RowError], name: str) -> Iterator[Row | RowError]:
-    """The products that rows have under ``name``; a row without one is itself no product.
+    """The products under ``name`` in each row; a row without one becomes a RowError.
 
-    One that has no id of its own has the wrapper's.
+    A product without an id gets the wrapper's.
     """
     for number, row in enumerate(rows, start=1):
         if isinstance(row, RowError):
@@ -60,13 +60,13 @@ def without_wrapper(rows: Iterator[Row | RowError], name: str) -> Iterator[Row |
 
 
 def has_types(rows: Sequence[Row | RowError]) -> bool:
-    """Whether values say their types, as DynamoDB's do in each column, and MongoDB's in some."""
+    """Whether values carry their types, as in all columns of DynamoDB and some of MongoDB."""
     filled = [row for row in rows if isinstance(row, dict) and row]
     return any(_are_dynamodbs(row) or any(map(_has_mongodbs, row.values())) for row in filled)
 
 
 def without_types(rows: Iterator[Row | RowError]) -> Iterator[Row | RowError]:
-    """The rows with their values alone: of ``{"S": "red"}`` and ``{"$numberInt": "3"}`` red and 3."""
+    """The rows without types: ``{"S": "red"}`` and ``{"$numberInt": "3"}`` become red and 3."""
     for row in rows:
         if isinstance(row, dict):
             row = {key: _plain(value) for key, value in row.items()} if _are_dynamodbs(row) else row
@@ -102,7 +102,7 @@ def _without_mongodbs(value: Any) -> Any:
 
 
 def _date(given: Any) -> Any:
-    """A moment, which MongoDB writes as text, or before 1970 and after 9999 by its milliseconds."""
+    """A date, which MongoDB writes as text, or as milliseconds if before 1970 or after 9999."""
     milliseconds = given.get("$numberLong") if isinstance(given, dict) else given
     with contextlib.suppress(ValueError, OverflowError, OSError):
         moment = datetime.fromtimestamp(int(str(milliseconds)) / 1000, UTC)
@@ -127,12 +127,12 @@ def _plain(value: Any) -> Any:
 
 
 def is_header_of_tables(row: Row | RowError) -> bool:
-    """Whether an object is the first one of what phpMyAdmin exports."""
+    """Whether an object is the first one of a phpMyAdmin export."""
     return not isinstance(row, RowError) and row.get("type") == "header" and "PHPMyAdmin" in str(row.get("comment"))
 
 
 def rows_of_tables(parts: Iterator[Row | RowError]) -> Iterator[Row | RowError]:
-    """The rows of phpMyAdmin's tables, whose objects follow those of the header and the database."""
+    """The rows of phpMyAdmin's tables, which follow the objects of the header and the database."""
     for part in parts:
         if isinstance(part, RowError):
             yield part
@@ -141,7 +141,7 @@ def rows_of_tables(parts: Iterator[Row | RowError]) -> Iterator[Row | RowError]:
 
 
 def is_action(row: Row | RowError) -> bool:
-    """Whether an object is a line of Elasticsearch's bulk format without a product: ``{"index": {"_id": "1"}}``."""
+    """Whether an object is an action line of Elasticsearch's bulk format: ``{"index": {"_id": "1"}}``."""
     if isinstance(row, RowError) or len(row) != 1:
         return False
     ((name, within),) = row.items()
@@ -149,7 +149,7 @@ def is_action(row: Row | RowError) -> bool:
 
 
 def without_actions(rows: Iterator[Row | RowError], counts: Counter[str]) -> Iterator[Row | RowError]:
-    """The products of Elasticsearch's bulk format."""
+    """The products of Elasticsearch's bulk format, without its action lines."""
     for row in rows:
         if is_action(row):
             counts[ACTIONS] += 1
@@ -158,9 +158,9 @@ def without_actions(rows: Iterator[Row | RowError], counts: Counter[str]) -> Ite
 
 
 def rows_by_id(whole: Mapping[str, Any]) -> list[Row] | None:
-    """The products of an object that has each under its id, which is its ``product_id`` if it has none of its own.
+    """The products of an object with ids as keys; the key is the ``product_id`` of a product without one.
 
-    Firebase, and PHP of a list with keys, write these. None of anything else, such as a table by its columns.
+    Firebase writes these, and PHP for lists with keys. None for anything else, such as a table by columns.
     """
     parts = list(whole.values())
     if not parts or not all(isinstance(part, dict) and part.keys() & {"title", "name"} for part in parts):

@@ -1,4 +1,4 @@
-"""A catalog file -> its table, by the ending of its name."""
+"""Opens a catalog file as a table, by the ending of its name."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ KINDS = (
     f"{', '.join((*_PARQUET, *_ARROW, *_EXCEL, *_TEXTS))}, of {_TEXTS[0]} and those behind it also with "
     f"{', '.join(PACKED_SUFFIXES)} behind"
 )
-#: Endings that notes and settings have too: in a folder they count only if no file has another one.
+#: Endings shared with notes and settings: in a folder they count only if no file has another ending.
 UNSURE = (".json", ".txt", ".xml")
 
 _HIVE = re.compile(r"([^/=]+)=([^/]*)")
@@ -36,11 +36,11 @@ _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 def open_table(partition: str, path: Path) -> Table:
-    """The table of a catalog file.
+    """Opens a catalog file as a table.
 
     Args:
-        partition: its URI, for errors.
-        path: where it lies here, with the same ending.
+        partition: its URI, for error messages.
+        path: a local copy with the same ending.
 
     Raises:
         CatalogError: it cannot be read.
@@ -53,15 +53,15 @@ def open_table(partition: str, path: Path) -> Table:
     plain = next((name.removesuffix(packed) for packed in PACKED_SUFFIXES if name.endswith(packed)), name)
     if plain.endswith(_JSON):
         return open_json(partition, path, constants)
-    if plain.endswith((*_DELIMITED, ".xls")):  # as many a shop calls the text that Excel opens
+    if plain.endswith((*_DELIMITED, ".xls")):  # some shops give text for Excel this ending
         return open_csv(partition, path, constants)
     if plain.endswith(_XML):
         return open_xml(partition, path, constants)
-    raise CatalogError(f"{partition} is no file of a known kind; allowed are {KINDS}")
+    raise CatalogError(f"{partition} is not a file of a known kind; allowed are {KINDS}")
 
 
 def hive_columns(partition: str) -> dict[str, str | None]:
-    """The columns that the folders right above a file name: ``.../country=IN/color=Red/part-0.parquet``."""
+    """The columns in the names of the folders directly above a file: ``.../country=IN/color=Red/part-0.parquet``."""
     columns: dict[str, str | None] = {}
     for folder in reversed(partition.split("/")[:-1]):
         found = _HIVE.fullmatch(folder)

@@ -1,4 +1,4 @@
-"""Packed text files (.gz, .bz2, .xz, .zst, .zip) -> their bytes, by what the file begins with, not by its name."""
+"""Unpacks compressed text files (.gz, .bz2, .xz, .zst, .zip), recognised by their first bytes, not their names."""
 
 import bz2
 import gzip
@@ -14,24 +14,24 @@ import pyarrow as pa
 
 from moemoe.errors import CatalogError
 
-#: Endings of packed files, behind those of texts.
+#: Endings of compressed files, after those of text files.
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".zip")
-#: What damaged ones raise.
+#: Exceptions raised for damaged files.
 PACKING_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
-#: A file that has unpacked to so many bytes may not be more than so many times as large as what was read of it.
-#: Catalogs pack 5 to 50 times; gzip's limit, which a bomb comes close to, is 1,032.
+#: Beyond this unpacked size, a file may be at most this many times as large as the bytes read. Catalogs compress 5 to
+#: 50 times; gzip's maximum, which a bomb comes close to, is 1,032.
 UNPACKED_FREELY, UNPACKED_TIMES = 256 * 2**20, 200
-#: Beside what somebody has packed, what macOS adds.
+#: Entries that macOS adds to an archive.
 _LEFT_OUT = ("__MACOSX/", ".")
-#: In every workbook, which is a ZIP archive too.
+#: Present in every workbook, which is a ZIP archive too.
 _WORKBOOK = "[Content_Types].xml"
 
 
 def unpacked(partition: str, path: Path) -> io.RawIOBase | None:
-    """The bytes of a packed file; None if it is none, or one that is no packed text.
+    """The unpacked bytes; None if the file is not compressed, or not a compressed text.
 
     Raises:
-        CatalogError: a ZIP archive of several files, or with a password; (later) a zip bomb.
+        CatalogError: a ZIP archive of several files or with a password; (while reading) a zip bomb.
     """
     packed = open(path, "rb")  # noqa: SIM115
     try:
@@ -49,7 +49,7 @@ def unpacked(partition: str, path: Path) -> io.RawIOBase | None:
 
 
 class _Unpacked(io.RawIOBase):
-    """The bytes of a packed file; a zip bomb is an error before it has filled disk or memory."""
+    """The unpacked bytes; a zip bomb raises an error before it fills disk or memory."""
 
     def __init__(self, partition: str, packed: BinaryIO, file: Any):
         self._partition, self._packed, self._file = partition, packed, file
@@ -75,7 +75,7 @@ class _Unpacked(io.RawIOBase):
 
 
 def _only_file(partition: str, packed: BinaryIO) -> Any:
-    """The only file of a ZIP archive; None if it is a workbook, or no archive after all."""
+    """The only file of a ZIP archive; None if it is a workbook or not an archive."""
     try:
         archive = zipfile.ZipFile(packed)
     except zipfile.BadZipFile:

@@ -1,7 +1,7 @@
-"""Cells of an .xlsx workbook that are shown as percentages: 0.5 becomes the text "50%", as a person reads it.
+"""Cells of an .xlsx workbook that are shown as percentages: 0.5 becomes the text "50%", as Excel shows it.
 
-python-calamine gives the number alone, so that the formats are read here, from the workbook's own XML; that of a sheet
-only if the workbook has a format of percentages.
+python-calamine returns only numbers, so the formats are read here from the workbook's XML; a sheet's XML only if the
+workbook has a percentage format.
 """
 
 import posixpath
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
-PERCENTAGES = "numbers that are shown as percentages, read so"
+PERCENTAGES = "numbers shown as percentages, read as percentages"
 _BUILT_IN = frozenset(("9", "10"))
-#: What of a number's format is shown as it is.
+#: Literal parts of a number format.
 _LITERAL = re.compile(r'"[^"]*+(?:"|$)|\\.|_.|\[[^\]]*+(?:\]|$)')
 _PLACE = re.compile(r"([A-Z]+)(\d+)")
 _CHUNK = 2**18
@@ -26,9 +26,9 @@ Attributes = Mapping[str, str]
 
 
 def percentages_of(path: Path, sheet: str) -> Iterator[tuple[int, int]]:
-    """Row and column, from 0 on and in order, of each cell of a sheet that is shown as a percentage.
+    """Row and column (from 0, in order) of each cell of a sheet that is shown as a percentage.
 
-    A workbook without formats has none, and neither has one whose XML is not as Excel writes it.
+    Empty for a workbook without formats, or with XML that is not in Excel's form.
     """
     with suppress(zipfile.BadZipFile, KeyError, expat.ExpatError, ValueError), zipfile.ZipFile(path) as archive:
         formats = _percentage_formats(archive)
@@ -38,11 +38,11 @@ def percentages_of(path: Path, sheet: str) -> Iterator[tuple[int, int]]:
 def with_percentages(
     rows: Iterator[tuple[int, list[Any]]], places: Iterator[tuple[int, int]], first: int, counts: Counter[str]
 ) -> Iterator[tuple[int, list[Any]]]:
-    """Numbered rows, in which the numbers at ``places`` are percentages.
+    """Numbered rows, with the numbers at ``places`` as percentages.
 
     Args:
-        first: the column that a row begins with.
-        counts: counts them.
+        first: number of a row's first column.
+        counts: counts the percentages.
     """
     place = next(places, None)
     for number, cells in rows:
@@ -56,7 +56,7 @@ def with_percentages(
 
 
 def file_of(archive: zipfile.ZipFile, sheet: str) -> str:
-    """Where in the workbook a sheet is. Raises what ``_elements`` does."""
+    """The path of a sheet in the workbook. Raises as ``_elements``."""
     ids = [a for name, a in _elements(archive, "xl/workbook.xml") if name == "sheet" and a["name"] == sheet]
     wanted = next(value for name, value in ids[0].items() if name.endswith(":id")) if ids else ""
     links = _elements(archive, "xl/_rels/workbook.xml.rels")
@@ -65,7 +65,7 @@ def file_of(archive: zipfile.ZipFile, sheet: str) -> str:
 
 
 def _percentage_formats(archive: zipfile.ZipFile) -> set[str]:
-    """The numbers of the cell formats that show percentages, as cells name them."""
+    """The numbers of the cell formats that show percentages, as written in cells."""
     own, formats, within = dict[str, str](), list[str](), False
     for name, attributes in _elements(archive, "xl/styles.xml"):
         if name == "numFmt":
@@ -97,12 +97,12 @@ def _number_of(letters: str) -> int:
 
 
 def _elements(archive: zipfile.ZipFile, file: str) -> Iterator[tuple[str, Attributes]]:
-    """The elements of a file of the workbook, by their bare names, while it is read.
+    """The elements of a file in the workbook, by local name, while it is read.
 
     Raises:
         KeyError: the workbook has no such file.
         ExpatError: it is not well-formed.
-        ValueError: it declares a document type, and with it perhaps entities that grow.
+        ValueError: it declares a document type, which could define expanding entities.
     """
     found: list[tuple[str, Attributes]] = []
     parser = expat.ParserCreate()

@@ -1,8 +1,8 @@
-"""Lists and objects in one cell: as JSON, or as Python, NumPy and pandas print them.
+"""Lists and objects printed into one cell: as JSON, or by Python, NumPy, pandas, databases, R or Scala.
 
-A pandas table with lists, saved as CSV, has them as NumPy prints them, without commas: ``['S' 'M']``. Databases write
-them without quotes: ``[S, M]``. Python's tuples, R and Scala have round brackets: ``('S', 'M')``, ``c("S", "M")``,
-``WrappedArray(S, M)``, ``Map(fit -> Slim)``.
+pandas saves lists in CSV as NumPy prints them, without commas: ``['S' 'M']``. Databases write no quotes: ``[S, M]``.
+Python's tuples, R and Scala use parentheses: ``('S', 'M')``, ``c("S", "M")``, ``WrappedArray(S, M)``,
+``Map(fit -> Slim)``.
 """
 
 import ast
@@ -20,20 +20,20 @@ _TEXT = r"""'[^'\\]*+(?:\\.[^'\\]*+)*+'|"[^"\\]*+(?:\\.[^"\\]*+)*+\""""
 _NUMBER = r"[-+]?(?:\d++\.?\d*+|\.\d++)(?:e[-+]?\d++)?"
 _ITEM = re.compile(rf"{_TEXT}|{_NUMBER}|None|nan|True|False", re.DOTALL)
 _ITEMS_OF_ARRAY = re.compile(rf"\s*\[\s*(?:{_ITEM.pattern})(?:\s+(?:{_ITEM.pattern}))+\s*\]\s*", re.DOTALL)
-#: A text, of which nothing is replaced, or what NumPy prints between two objects. A text that does not end goes to the
-#: end, or each of its quotes would be tried as a beginning.
+#: A text, which is kept, or the gap that NumPy prints between two objects. An unclosed text extends to the end;
+#: otherwise each of its quotes would be tried as a beginning.
 _BETWEEN_OBJECTS = re.compile(
     r"""('[^'\\]*+(?:\\.[^'\\]*+)*+(?:'|\\?$)|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?$))|\}\s+(?=\{)""", re.DOTALL
 )
-#: As DuckDB and Java write lists, and Postgres arrays; an object has other signs.
+#: Lists of DuckDB and Java, arrays of Postgres; objects have other characters.
 _BARE_LIST = re.compile(r"\[([^][{}\"':=>,]*+,[^][{}\"':=>]*+)\]|\{([^][{}\"':=>,]*+,[^][{}\"':=>]*+)\}")
 _OF_SCALA = re.compile(r"(?:WrappedArray|ArraySeq|ArrayBuffer|List|(Map))\(([^()]*)\)")
-#: How a list or map in round brackets may begin, as a regular expression.
+#: The beginning of a list or map in parentheses, as a regular expression.
 BEFORE_ROUND = r"(?:\(\s*[uU]?[\"'(\[]|(?:c|list|WrappedArray|ArraySeq|ArrayBuffer|List|Map)\()"
 _BEFORE_ROUND = re.compile(rf"\s*{BEFORE_ROUND}")
-#: What is printed by its name alone.
+#: Values printed as a bare name.
 _NAMES = {"NA": None, "nan": None, "NaT": None, "inf": None, "null": None, "true": True, "false": False}
-#: What is printed with its type -> the value from what stands in the brackets.
+#: Types printed with their name -> the value, from the contents of the parentheses.
 _TYPES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("array", "str_", "bool_", "bool", "set", "frozenset"), lambda value=(), *_: value),
     **dict.fromkeys(("float64", "float32", "float16", "int64", "int32", "int16", "int8"), lambda value, *_: value),
@@ -44,9 +44,9 @@ _TYPES: dict[str, Callable[..., Any]] = {
 
 
 def nested(value: Any) -> Any:
-    """The list or object that a text is, in JSON or as Python prints it; any other value as it is."""
+    """Parses a text that is a list or an object, in JSON or printed; any other value is returned unchanged."""
     opening = value.lstrip()[:1] if isinstance(value, str) else ""
-    if opening == '"':  # was written twice, as JSON or as CSV
+    if opening == '"':  # was encoded twice, as JSON or CSV
         within = value.strip()[1:-1].replace('""', '"')
         with contextlib.suppress(ValueError):
             within = json.loads(value)
@@ -59,13 +59,13 @@ def nested(value: Any) -> Any:
 
 
 def as_python_prints(given: str) -> Any:
-    """What a text is that Python has printed, also with NumPy's and pandas' values in it.
+    """Parses a text printed by Python, also with NumPy and pandas values in it.
 
     Raises:
-        ValueError: it is no such.
+        ValueError: it is not such a text.
     """
     try:
-        if _ITEMS_OF_ARRAY.fullmatch(given):  # Python would take two texts for one
+        if _ITEMS_OF_ARRAY.fullmatch(given):  # Python would join adjacent texts
             return [_value(_expression(item)) for item in _ITEM.findall(given)]
         try:
             return _value(_expression(given))
@@ -123,4 +123,4 @@ def _value(printed: ast.expr) -> Any:
             return _NAMES[name]
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=given) if name in _TYPES:
             return _TYPES[name](*map(_value, given))
-    raise ValueError(f"{ast.unparse(printed)[:60]} is no value that Python prints")
+    raise ValueError(f"{ast.unparse(printed)[:60]} is not a value that Python prints")

@@ -1,7 +1,7 @@
-"""Objects in which a key comes again: JSON allows it, and does not say which value counts.
+"""Objects with a repeated key: JSON allows them, and does not define which value counts.
 
-A database that writes a join as JSON gives ``id`` twice, a program that turns XML into JSON each ``<image>``. Most
-readers keep the last and say nothing. Here all that differ are kept, as a list, and rows that have such a key counted.
+A database that writes a join as JSON repeats ``id``; a converter from XML repeats ``image``. Most readers silently keep
+the last value. Here all different values are kept, as a list, and rows with such a key are counted.
 """
 
 import json
@@ -9,15 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-REPEATED = "rows with a key that comes again with another value, read as a list of both"
-#: What stands behind a key, as all programs write it; texts may have it too.
+REPEATED = "rows with a repeated key, read as a list of its values"
+#: The end of a key as all programs write it; texts may contain it too.
 _BEHIND_KEY = '":'
 _BLANKS = " \t\r\n"
 _BLANK: tuple[Any, ...] = (None, "", [], {})
 
 
 def object_of(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
-    """An object, in which a key that comes again has the list of its different values, if more than one is filled."""
+    """An object in which a repeated key has the list of its different non-empty values, if there are several."""
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
@@ -33,10 +33,10 @@ def object_of(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
 
 
 class RowDecoder:
-    """JSON of rows; numbers stay as they are written: 1.50 is not 1.5, and a long id is no float.
+    """Decodes rows of JSON; numbers keep their spelling: 1.50 stays 1.50, and a long id does not become a float.
 
-    A call for each object would cost a tenth of reading a catalog. So keys are counted, and rows that have fewer than
-    they were written with, or may have, are decoded again.
+    A callback per object would cost a tenth of the reading time. So keys are counted instead, and rows that have fewer
+    keys than were written, or may have, are decoded again.
     """
 
     def __init__(self, counts: Counter[str]) -> None:
@@ -46,16 +46,16 @@ class RowDecoder:
         self._careful = _decoder(self._object)
 
     def decode(self, text: str) -> Any:
-        """What a text is. Raises ValueError or RecursionError."""
+        """Decodes a text. Raises ValueError or RecursionError."""
         try:
             found, end = self._scan(text, 0)
-        except StopIteration:  # a blank before it, or no JSON
+        except StopIteration:  # leading whitespace, or not JSON
             return self._carefully(text)
         has_all = text.count(_BEHIND_KEY) == _keys(found)
         return found if has_all and not text[end:].strip(_BLANKS) else self._carefully(text)
 
     def raw_decode(self, text: str, at: int) -> tuple[Any, int]:
-        """What begins at a place, and where it ends. Raises ValueError or RecursionError."""
+        """Decodes the value at a position; returns it and its end. Raises ValueError or RecursionError."""
         try:
             found, end = self._scan(text, at)
         except StopIteration as nothing:
@@ -83,7 +83,7 @@ def _decoder(hook: Callable[[list[tuple[str, Any]]], Any] | None = None) -> json
 
 
 def _keys(row: Any) -> int:
-    """The keys of a row and of the objects in it; of any other value -1."""
+    """The number of keys of a row and of the objects in it; -1 for any other value."""
     if type(row) is not dict:
         return -1
     keys = len(row)

@@ -1,15 +1,14 @@
-"""Why a row of a catalog, or a part of it, cannot be read."""
+"""The error for a row of a catalog, or a part of it, that cannot be read."""
 
 from collections.abc import Sequence
 from typing import Any
 
 
 class RowError(Exception):
-    """Why a row, or with field "image" or "images" these alone, cannot be read.
+    """The reason why a row cannot be read, or with field "image" or "images" only these.
 
-    ``cells`` are those of a CSV record that has more or fewer than its header, and ``is_short`` says that one
-    with fewer can only lack blank ones at its end, ``has_end`` that its line has one; ``kept`` is what can be read of a
-    list.
+    ``cells`` are those of a CSV record with more or fewer cells than its header; ``is_short``: it can only lack blank
+    cells at its end; ``has_end``: its line has a line break; ``kept``: the readable items of a list.
     """
 
     is_short = False

@@ -1,8 +1,8 @@
-"""Encodings of one byte a character for scripts other than Latin: known by words that are written in the script alone.
+"""Recognises single-byte encodings of scripts other than Latin, by words written only in the script.
 
 Misread western texts have single letters of the script between Latin ones. Texts in another of these encodings are
-words too, but of letters that are rare in the language, or that stand where they cannot: a vowel sign without its
-consonant, a final form within a word.
+words too, but with letters that are rare in the language or misplaced: a vowel sign without its consonant, a final
+form within a word.
 """
 
 import re
@@ -10,26 +10,26 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: Letters, and the marks that are written above, below or behind them.
+#: Letters, and combining marks.
 _WORD = re.compile("(?:[^\\W\\d_]|[\u0591-\u05c7\u064b-\u0652\u0e31\u0e34-\u0e3a\u0e47-\u0e4e])+")
-#: Letters of a sample, and different ones among them, at least: an alphabet of 25 to 60 letters takes that many.
+#: Least numbers of letters and of distinct letters in a sample, for alphabets of 25 to 60 letters.
 _LETTERS, _DISTINCT = 16, 6
-#: Share of the letters that are in words of the script alone; and of letters that stand where they may.
+#: Least share of letters in words of only the script, and of letters in an allowed position.
 _PURE, _IN_PLACE = 0.9, 0.97
 
 
 @dataclass(frozen=True)
 class Script:
-    """A script, by the language that is mostly written in it.
+    """A script, described by its main language.
 
     Args:
-        letters: all of them, in lower case if the script has cases, with marks.
-        frequent: those that texts are full of; ``least`` is their share, at least.
-        vowels: between 33 and 60 % of the letters; "" if not all are written.
-        final: at the end of words alone; ``not_final``: never there.
-        marks: behind a letter that is none of ``leading`` alone.
-        leading: before a letter alone.
-        has_case: words are in lower case, upper case or both in turn.
+        letters: all letters with marks, in lower case if the script has case.
+        frequent: the most frequent letters; ``least`` is their least share.
+        vowels: must be 33 to 60 % of the letters; "" if not all vowels are written.
+        final: letters that only end words; ``not_final``: letters that never do.
+        marks: allowed only after a letter that is not in ``leading``.
+        leading: allowed only before a letter.
+        has_case: words must be in lower case, upper case or capitalized.
     """
 
     letters: frozenset[str]
@@ -43,7 +43,7 @@ class Script:
     has_case: bool = False
 
     def is_that_of(self, texts: Sequence[str]) -> bool:
-        """Whether texts are in this script and read as words."""
+        """Whether texts consist of words of this script."""
         words = [word for text in texts for word in _WORD.findall(text) if not word.isascii()]
         pure = [word for word in words if len(word) > 1 and self.letters.issuperset(word.lower())]
         found = Counter("".join(pure).lower())
@@ -58,7 +58,7 @@ class Script:
         )
 
     def _in_place(self, word: str) -> int:
-        """How many letters of a word stand where they may."""
+        """The number of letters of a word in an allowed position."""
         if self.has_case and not (word.islower() or word.isupper() or word.istitle()):
             return 0
         plain, last = word.lower(), len(word) - 1

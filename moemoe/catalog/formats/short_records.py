@@ -1,28 +1,28 @@
-"""CSV records with fewer cells than their header: which of them lack nothing but blank cells at their end.
+"""Decides which CSV records with fewer cells than the header only lack trailing blank cells.
 
-Excel and many exporters leave such cells out. A line break in a cell without quotes cuts a record into two short ones,
-which must not be read as two products, and a file that was cut ends in a short one.
+Excel and many exporters omit such cells. An unquoted line break in a cell also splits a record into two short ones,
+which must not become two products, and a truncated file ends in a short record.
 """
 
 from collections.abc import Iterator
 
 from moemoe.catalog.formats.row_error import RowError
 
-PADDED = "rows with fewer cells than the header, read as blank at their end"
+PADDED = "rows with fewer cells than the header, padded with blank cells"
 
 
 def mark_short(records: Iterator[list[str] | RowError], width: int) -> Iterator[list[str] | RowError]:
-    """The records; ``is_short`` of a RowError is taken back if the record may be part of a cut one.
+    """The records; ``is_short`` of a RowError is reset if the record may be part of a split one.
 
     Args:
-        records: in the place of a short one a RowError, with ``is_short`` if its line is whole.
-        width: cells of the header.
+        records: a short record comes as a RowError, with ``is_short`` if its line is complete.
+        width: number of cells in the header.
     """
     before, waiting = None, None
     for record in records:
         number = _number(record, width)
         if number is not None and before is not None and number + before <= width + 1:
-            # Cut once, the parts have a cell more together than the header; cut again, any two of them have fewer.
+            # The parts of a record split once have one cell more than the header; split again, any two have fewer.
             _take_back(record)
             _take_back(waiting)
         if waiting is not None:
@@ -33,7 +33,7 @@ def mark_short(records: Iterator[list[str] | RowError], width: int) -> Iterator[
 
 
 def _number(record: list[str] | RowError, width: int) -> int | None:
-    """The cells of a short record, 0 of one that cannot be read and may be anything; None if it has all."""
+    """The number of cells of a short record, 0 for an unreadable one, None for a complete one."""
     if not isinstance(record, RowError) or len(record.cells) > width:
         return None
     return len(record.cells) if record.is_short else 0

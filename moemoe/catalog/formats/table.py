@@ -1,4 +1,4 @@
-"""A file as rows under its own column names, whatever its format."""
+"""A file of any format as rows under its own column names."""
 
 import re
 from collections import Counter
@@ -15,18 +15,18 @@ from moemoe.contract.cell_text import without_invisible
 from moemoe.errors import CatalogError
 
 Row = dict[str, Any]
-"""Column -> value; what is missing is left out or None."""
+"""Column -> value; missing values are absent or None."""
 
 #: Counted, see ``Table.counts``.
 HEADERS = "rows that repeat the header, left out"
-HEADERS_IN_OTHER_ORDER = "rows that repeat the header in another order, by which the rows below are read"
+HEADERS_IN_OTHER_ORDER = "repeated headers in another order, applied to the rows below"
 EMPTY = "empty files"
 BLANK_ROWS = "blank rows, left out"
 RULES = "rows of dashes below the header, left out"
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
-#: No product has so many names of columns in their columns.
+#: Least number of cells that repeat a column name for a row to be a header; no product has as many.
 _FEWEST_ALIKE = 3
-#: What programs draw below the header of a table: "-----", Markdown's ":---:".
+#: Rules below a header: "-----", Markdown's ":---:".
 _RULE = re.compile(r"[\s|+]*:?[-=]{2,}[-=:+|\s]*")
 
 #: The column with the sheets' names, if several of a workbook are one table.
@@ -36,13 +36,13 @@ T = TypeVar("T")
 
 
 class Ahead(Generic[T]):
-    """An iterator whose first items can be looked at before they are taken."""
+    """An iterator whose first items can be looked at without taking them."""
 
     def __init__(self, items: Iterator[T]):
         self._items = items
 
     def first(self, number: int) -> list[T]:
-        """The first items that are left, at most ``number``; they are still to come."""
+        """The next items, at most ``number``, without taking them."""
         seen = list(islice(self._items, number))
         self._items = chain(seen, self._items)
         return seen
@@ -56,11 +56,11 @@ class Table:
 
     Attributes:
         partition: the file's URI; names it in errors, and files beside it are relative to its folder.
-        columns: the file's column names as they are spelled, each once; those of ``constants`` come last. Where each
-            row names its own (JSON, XML), those of the first rows; others are added as ``rows`` comes to them.
-        constants: what the path says of every row of the file (``folder/color=Red/part-0.parquet``).
-        counts: what was done to the file's rows so that they could be read -> how many of them.
-        names: columns as the file spells them -> as ``columns`` and rows have them, see ``respell``.
+        columns: the file's column names in its spelling, each once; those of ``constants`` come last. If each row has
+            its own names (JSON, XML), the names in the first rows; ``rows`` adds others as it reads them.
+        constants: column -> value, from the path (``folder/color=Red/part-0.parquet``), the same for every row.
+        counts: what was skipped or repaired -> number of rows.
+        names: the file's spelling of columns -> the name in ``columns`` and rows, see ``respell``.
         further: opens each further table of the file; a workbook has one for each sheet.
     """
 
@@ -75,25 +75,25 @@ class Table:
         self.names: dict[str, str] = {}
 
     def respell(self, names: Mapping[str, str]) -> None:
-        """Gives columns other names, here and in rows that are still to come; the others have the file's own."""
+        """Renames columns, here and in rows still to be read; other columns keep the file's names."""
         own = [self.as_written(column) for column in self.columns]
         self.names = dict(names)
         self.columns = [self.names.get(column, column) for column in own]
 
     def as_written(self, column: str) -> str:
-        """A column's name as the file spells it."""
+        """A column's name in the file's spelling."""
         return next((own for own, name in self.names.items() if name == column), column)
 
     def rows(self) -> Iterator[Row | RowError]:
-        """The rows in order, and in the place of one that cannot be read the reason."""
+        """The rows in order; an unreadable one as a RowError with the reason."""
         raise NotImplementedError
 
     def filled_rows(self) -> Iterator[Row | RowError]:
-        """``rows`` without those that have nothing but blank cells."""
+        """``rows`` without blank ones."""
         return self.rows()
 
     def first(self, number: int) -> list[Row]:
-        """The first rows, at most ``number``, without those that cannot be read; ``rows`` begins with them still."""
+        """The first readable rows, at most ``number``, without taking them."""
         raise NotImplementedError
 
 
@@ -136,11 +136,11 @@ class GridTable(Table):
     """A table whose rows come as lists of cells under a header: CSV, Excel.
 
     Attributes:
-        header: the cells of the header; a name may come twice, which ``columns`` tells apart as "name (2)".
+        header: the cells of the header; ``columns`` renames the second of two equal names to "name (2)".
         preamble: the records above the header (Amazon's flat files have two).
-        blank_first: blank rows right below the header that are none of the records.
-        cells_needed: of how many cells a record must have the first ones, 0 if all; asked when the first record comes
-            that has fewer than the header.
+        blank_first: number of blank rows directly below the header, which are not among the records.
+        cells_needed: number of leading cells that a record must have, 0 for all; called at the first record with fewer
+            cells than the header.
     """
 
     cells_needed: Callable[[], int] = staticmethod(lambda: 0)
@@ -167,11 +167,11 @@ class GridTable(Table):
         self.header = [self.names.get(cell, cell) for cell in self._own_names]
 
     def spelled(self) -> dict[str, str]:
-        """The columns whose name comes twice in the header -> that name."""
+        """Renamed columns -> the repeated name in the header."""
         return {column: name for column, name in zip(self.columns, self.header, strict=False) if column != name}
 
     def _without_headers(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:
-        """Files that were put one behind the other have a header each, perhaps in another order."""
+        """The records without repeated headers of concatenated files, whose columns may be in another order."""
         names, order = set(self._first_header), list[int]()
         folded = _folded(self._first_header)
         for first in islice(records, 1):  # below labels, an export for a program to read back has its own names
@@ -199,7 +199,7 @@ class GridTable(Table):
         yield from chain(first[number:], records)
 
     def _with_units(self, records: Iterator[list[Any] | RowError]) -> Iterator[list[Any] | RowError]:
-        """The records; those below a row of units with their column's unit behind each number."""
+        """The records; below a row of units, each number has its column's unit appended."""
         width = len(self._first_header) - (self._first_header[-1:] == [SHEET])
         for first in records:
             if _is_rule(first.cells if isinstance(first, RowError) else first):
@@ -219,11 +219,10 @@ class GridTable(Table):
         yield from records
 
     def _is_header(self, cells: list[Any], names: set[str]) -> bool:
-        """Whether a record has the header's names in another order.
+        """Whether a record is the header in another order.
 
         Raises:
-            CatalogError: some columns are elsewhere, and it is the header of another table, or of two columns with one
-                name nobody knows which is which.
+            CatalogError: it has moved columns and is another table's header, or a moved column's name is repeated.
         """
         if set(cells) == names and len(names) == len(self._first_header):
             return True
@@ -238,12 +237,12 @@ class GridTable(Table):
         return False
 
     def records(self) -> Iterator[list[Any] | RowError]:
-        """The cells of each row, as many as the header has."""
+        """The cells of each row, as many as in the header."""
         for cells in self._records:
             yield self._padded(cells) if isinstance(cells, RowError) else cells
 
     def _padded(self, error: RowError) -> list[Any] | RowError:
-        """The cells of a record that lacks blank ones at its end, if it has those that the layout needs."""
+        """A record padded with blank cells, if it has the cells that the layout needs."""
         if not error.is_short:
             return error
         if self._needed is None:
@@ -254,9 +253,9 @@ class GridTable(Table):
         return [*error.cells, *[""] * (len(self.header) - len(error.cells))]
 
     def filled_records(self) -> Iterator[list[Any] | RowError]:
-        """``records`` without totals and blank cells, which spreadsheets have below the last one; these are counted."""
+        """``records`` without totals and blank rows, as spreadsheets have at their end; both are counted."""
         width = len(self._first_header) - (self._first_header[-1:] == [SHEET])
-        for cells in self.records():  # nearly all have an id in front
+        for cells in self.records():  # nearly all begin with an id
             own = cells.cells if isinstance(cells, RowError) else cells
             if is_total(own[:width] if width < len(own) else own):
                 self.counts[TOTALS] += 1
@@ -284,14 +283,14 @@ class GridTable(Table):
 
 
 def _is_alike(cells: list[Any] | RowError, folded: Sequence[str]) -> bool:
-    """Whether a record is a header but for case and blanks, most of which its first cell says."""
+    """Whether a record equals the header except for case and blanks; its first cell decides nearly always."""
     if isinstance(cells, RowError) or not isinstance(cells[0], str) or cells[0].strip().casefold() != folded[0]:
         return False
     return _folded(cells) == folded
 
 
 def _has_names_of(cells: list[Any] | RowError, header: Sequence[str]) -> bool:
-    """Whether a record has three names of the header or more below themselves: "product_id" below "Product ID"."""
+    """Whether a record has at least three column names below themselves: "product_id" below "Product ID"."""
     if isinstance(cells, RowError):
         return False
     same = (name and _bare(str(cell)) == _bare(name) for cell, name in zip(cells, header, strict=False))
@@ -311,7 +310,7 @@ def _folded(cells: Sequence[Any]) -> list[str]:
 
 
 def _is_filled(cell: Any) -> bool:
-    """Excel's FALSE and 0 are values."""
+    """Whether a cell has a value; Excel's FALSE and 0 are values."""
     return not cell.isspace() and cell != "" if isinstance(cell, str) else cell is not None
 
 

@@ -1,4 +1,4 @@
-"""Text files, plain or packed -> lines: UTF-8 with or without mark, UTF-16, UTF-32, and what Excel saves elsewhere."""
+"""Reads text files, plain or compressed, as lines: UTF-8, UTF-16, UTF-32, and Excel's legacy encodings."""
 
 import io
 import re
@@ -10,23 +10,23 @@ from moemoe.catalog.formats.encodings import WINDOWS, Encoding, find_encoding
 from moemoe.catalog.formats.packed import PACKING_ERRORS, unpacked
 from moemoe.errors import CatalogError, first_line
 
-#: One JSON line or CSV record at most; an image of 32 MiB in base64 fits.
+#: Largest JSON line or CSV record; an image of 32 MiB in base64 fits.
 MAX_RECORD = 64 * 2**20
-#: What a damaged packed file raises, and a text that ends within a character.
+#: Exceptions for a damaged compressed file, or a text that ends within a character.
 STREAM_ERRORS = (*PACKING_ERRORS, UnicodeDecodeError)
 
-#: How a workbook of Excel 97 begins.
+#: The first bytes of an Excel 97 workbook.
 OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
-#: Where tar archives say that they are such.
+#: Position of the mark of tar archives.
 _OF_TAR = slice(257, 262)
 NOT_UTF_8 = "lines that are not UTF-8, read as {}"
-#: By how many lines that are not UTF-8, from the first one on, their encoding is found, and within how many characters.
+#: Limits of the sample by which the encoding is found: non-UTF-8 lines, and characters.
 _SAMPLED_LINES, _SAMPLED_SIZE = 200, 2**20
 _NOT_ASCII, _ESCAPED = re.compile("[^\x00-\x7f]+"), re.compile("[\udc80-\udcff]+")
-#: Images and URLs in a sampled line; what stands beside other characters belongs to them.
+#: Image data and URLs, which are removed from sampled lines.
 _LONG_ASCII = re.compile(rb"([\x00-\x7f])[\x00-\x7f]{62,}([\x00-\x7f])")
-#: Bytes that are not UTF-8, as they come -> what they are in Windows-1252.
+#: Surrogates of undecodable bytes -> their characters in Windows-1252.
 _BYTES = {chr(0xDC00 + byte): bytes([byte]).decode("cp1252", "surrogateescape") for byte in range(0x80, 0x100)}
 _MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",
@@ -38,10 +38,10 @@ _MARKS = {
 
 
 def open_bytes(partition: str, path: Path) -> io.BufferedReader:
-    """The bytes of a file, plain or packed, whatever its name says.
+    """The bytes of a file, plain or compressed, whatever its name.
 
     Raises:
-        CatalogError: it is an old Excel workbook, a ZIP archive of several files, or (later) a zip bomb.
+        CatalogError: it is an old Excel workbook, a ZIP archive of several files, or (while reading) a zip bomb.
     """
     with open(path, "rb") as file:
         head = file.read(8)
@@ -51,12 +51,12 @@ def open_bytes(partition: str, path: Path) -> io.BufferedReader:
 
 
 class TextFile:
-    """A text file's lines; its encoding is found, and what had been read in a wrong one before is read as it was meant.
+    """A text file's lines; detects the encoding and repairs double encoding.
 
-    Lines that are not UTF-8 are in one encoding, which ``find_encoding`` finds by the first of them; they are counted.
-    A line that is not in it comes with surrogates, so that it costs the record and is named there. In Windows-1252,
-    which is also taken if none is sure, single bytes are read, so that what is UTF-8 beside them stays, and of several
-    that follow each other the text is in neither.
+    Lines that are not UTF-8 are decoded with the one encoding that ``find_encoding`` finds from the first of them, and
+    counted. A line that is not in it keeps its surrogates, so that its record is quarantined. In Windows-1252, which is
+    also the fallback, single bytes are decoded, so that UTF-8 beside them stays; several consecutive bytes mean that
+    the text is in neither.
 
     Args:
         partition: names the file in errors.
@@ -85,7 +85,7 @@ class TextFile:
         self._fallback = None if encoding.startswith("utf-8") else WINDOWS
 
     def readline(self) -> str:
-        """The next line with its end, empty after the last; marks within joined files are left out.
+        """The next line with its line break, empty after the last; byte order marks within joined files are dropped.
 
         Raises:
             CatalogError: the file is damaged, or has a line of more than ``MAX_RECORD``.
@@ -118,7 +118,7 @@ class TextFile:
         return read
 
     def _sampled(self, line: str) -> Encoding:
-        """The encoding of this line and others behind it, which are kept for ``readline``."""
+        """The encoding, from this line and further ones, which are kept for ``readline``."""
         sample, size = [_sample_of(line)], len(line)
         while size < _SAMPLED_SIZE and len(sample) < _SAMPLED_LINES and (line := self._next_line()):
             self._ahead.append(line)
@@ -128,7 +128,7 @@ class TextFile:
         return find_encoding([one for one in sample if one])
 
     def damaged(self, error: BaseException) -> CatalogError:
-        """What to say of one of ``STREAM_ERRORS``."""
+        """The error for one of ``STREAM_ERRORS``."""
         return CatalogError(f"{self.partition} is damaged or cut short: {first_line(error)}")
 
     def close(self) -> None:
@@ -149,18 +149,18 @@ def _encoding(head: bytes) -> str:
 
 
 def _is_mostly_utf_8(line: str) -> bool:
-    """Whether most of what is not ASCII can be read: the rest is damaged, or was pasted from another file."""
+    """Whether most non-ASCII text is valid UTF-8: then the rest is damaged, or pasted from another file."""
     escaped = sum(map(len, _ESCAPED.findall(line)))
     return sum(map(len, _NOT_ASCII.findall(line))) > 2 * escaped
 
 
 def _sample_of(line: str) -> bytes:
-    """The bytes of a line, of one that is mostly UTF-8 none."""
+    """The bytes of a line for the sample; empty if the line is mostly UTF-8."""
     return b"" if _is_mostly_utf_8(line) else _LONG_ASCII.sub(rb"\1 \2", line.encode("utf-8", "surrogateescape"))
 
 
 def _read_as(line: str, codec: str) -> str:
-    """A line in another encoding, in which bytes may look like UTF-8 by chance; as it is if it is in neither."""
+    """Decodes a line in another encoding, whose bytes may look like UTF-8 by chance; unchanged if that fails."""
     if _is_mostly_utf_8(line):
         return _ESCAPED.sub(lambda found: _decoded(found[0], codec), line)
     return _decoded(line, codec)
@@ -179,6 +179,6 @@ def _read_as_windows(line: str) -> str:
 
 def _windows(found: re.Match[str]) -> str:
     run = found[0]
-    if len(run) > 3 and len(set(run)) > 1:  # words in which every letter is one: Cyrillic, Greek, Japanese ...
+    if len(run) > 3 and len(set(run)) > 1:  # words of non-ASCII letters: Cyrillic, Greek, Japanese ...
         return run
     return "".join(_BYTES.get(character, character) for character in run)

@@ -1,4 +1,4 @@
-"""Rows of totals, which people and programs write below a table ("Total", "", "", 12, 340.50)."""
+"""Rows of totals below a table ("Total", "", "", 12, 340.50)."""
 
 import re
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ _WORDS = (
     "toplam|итого|всего|合計|小計|总计|總計|합계"
 )
 _TOTAL = re.compile(rf"(?:(?:grand|sub)[ -]?)?(?:{_WORDS})\s*(?:\(.*\))?\s*:?", re.IGNORECASE)
-#: Asked of each row, which is far sooner done than the expression.
+#: A quick check of each row, much faster than the regular expression.
 _LETTERS = frozenset(letter for word in f"grand|{_WORDS}".split("|") for letter in (word[0], word[0].upper()))
 _NUMBER = re.compile(r"\W*\d[\d.,\s']*\W*(?:[A-Z]{3})?")
 
 
 def is_total(cells: Sequence[Any]) -> bool:
-    """Whether a row's first cell that is filled is a word for a total, and all others are numbers or blank.
+    """Whether a row's first filled cell is a word for a total, and all others are numbers or blank.
 
-    A product has an id, a type and a title; of these one is a number at most, so that no product is such a row.
+    A product is never such a row: of its id, type and title at most one is a number.
     """
     first = next(filter(None, cells), None)
     if not isinstance(first, str) or first.lstrip()[:1] not in _LETTERS or not _TOTAL.fullmatch(first.strip()):

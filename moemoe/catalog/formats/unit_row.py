@@ -1,4 +1,4 @@
-"""A row of units right below the header (``-, -, cm, kg``), as people write it above a table of measures."""
+"""A row of units directly below the header (``-, -, cm, kg``)."""
 
 import re
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import Any
 from moemoe.contract.cell_text import as_text
 from moemoe.contract.units import UnitError, sellers_units, unit_of
 
-UNITS = "rows of units below the header, which the numbers below now have behind them"
-#: What stands there in a column without a unit.
+UNITS = "rows of units below the header, added to the numbers below"
+#: Cells of such a row in columns without a unit.
 _WORDS = (
     "- -- – — / . n/a na none text string number integer date list unit units unit: units: uom einheit einheiten unité "
     "unités unidad unidades unità unidade eenheid jednostka birim единица единицы 単位 单位 單位 pc pcs piece pieces "
@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"[-+]?\d[\d.,/ ]*|[-+]?(?:\d+ ?)?[¼-¾⅐-⅞]")
 
 
 def units_of(cells: Sequence[Any]) -> list[str]:
-    """The unit of each column, "" if it has none; [] if a row says anything else."""
+    """The unit of each column, "" if it has none; [] if the row is not a row of units."""
     if not all(isinstance(cell, str) and len(cell) <= _LONGEST for cell in cells):
         return []
     plain = [_BRACKETED.sub(r"\1", cell.strip()) for cell in cells]
@@ -48,7 +48,7 @@ def _is_unit(unit: str, is_usual: bool) -> bool:
 
 
 def with_units(cells: Sequence[Any], units: Sequence[str]) -> list[Any]:
-    """The cells of a row below, of which numbers have the unit of their column behind them."""
+    """The cells of a row, with their column's unit appended to numbers."""
     return [_with_unit(cell, unit) if unit else cell for cell, unit in zip(cells, units, strict=False)] + list(
         cells[len(units) :]
     )

@@ -1,24 +1,24 @@
-"""Attributes that a text names, such as "Fit: Slim; Neck: Round"."""
+"""Attributes written in a text, such as "Fit: Slim; Neck: Round"."""
 
 import re
 from urllib.parse import parse_qsl
 
-#: "Heel height: 5 cm", "color=red", "fit => slim", Spark's "fit -> slim": a name of four words at most, which
-#: "see https://..." and "10:30" have not. Postgres and DuckDB have quotes around it.
+#: "Heel height: 5 cm", "color=red", "fit => slim", Spark's "fit -> slim": a name of at most four words, unlike
+#: "see https://..." and "10:30". Postgres and DuckDB quote the name.
 _PAIR = re.compile(r"\s*([\"']?)([^\W\d][^\s:=]*?(?: [^\s:=]+?){0,3})\1 ?(?:[=-]>|[:=](?!//))(.*)", re.DOTALL)
-#: "color=Red&fit=Slim", in which no blank stands.
+#: "color=Red&fit=Slim", without blanks.
 _QUERY = re.compile(r"\??([^\W\d][^\s=&;|]*=[^\s=&;|]*(?:&[^\W\d][^\s=&;|]*=[^\s=&;|]*)+)")
 
 
 def written_pairs(given: str) -> list[tuple[str, str]] | None:
-    """Names and labels of "Fit: Slim; Neck: Round", one a line, or with bars or commas between; None if it is no such.
+    """Names and labels of "Fit: Slim; Neck: Round", also one per line, or with bars or commas; None for other texts.
 
-    A URL's query is such a text too. A comma without a name behind it is one of the label.
+    A URL's query is such a text too. A comma that no name follows belongs to the label.
     """
     given = given.strip()
     if query := _QUERY.fullmatch(given):
         return parse_qsl(query[1], keep_blank_values=True)
-    if given[:1] == "{" and given[-1] == "}":  # as databases and Java write maps
+    if given[:1] == "{" and given[-1] == "}":  # maps of databases and Java
         given = given[1:-1]
     between = next((sign for sign in "\n;|," if sign in given), ",")
     pairs: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""Elements of an XML feed -> values: texts, lists of those that repeat, labels with their names, mappings."""
+"""Converts elements of an XML feed to values: texts, lists of repeated ones, labels with names, mappings."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from moemoe.catalog.formats.table import Row
 
 _XMLNS = "xmlns"
-#: Elements that are labels, and the attributes in which their names stand: ``<param name="Fit" unit="">Slim</param>``.
+#: Elements that are labels, and the attributes with their names: ``<param name="Fit" unit="">Slim</param>``.
 _LABELS = frozenset(
     (
         *("attribute", "param", "parameter", "property", "spec", "specification", "feature", "detail"),
@@ -15,23 +15,23 @@ _LABELS = frozenset(
     )
 )
 _NAMES = ("name", "key", "code", "label")
-#: Elements in them that are the value: ``<property name="Fit"><value>Slim</value></property>``.
+#: Elements within them that are the value: ``<property name="Fit"><value>Slim</value></property>``.
 _VALUES = frozenset(("value", "values"))
 _UNITS, _CODES = ("unit", "uom", "unitofmeasure"), ("unitcode", "measurementunitcode")
 _LANGUAGES = ("lang", "xml:lang", "language", "languagecode")
-#: Elements whose attribute may be the path.
+#: Elements with the path in an attribute.
 _IMAGES = ("image", "img", "picture", "photo")
-#: What an item of a list may be called, besides the list's name without its plural.
+#: Names of an item of a list, besides the singular of the list's name.
 _ITEM = "item"
-#: Elements of HTML that stand in a text as they are, and those of them that begin a line.
+#: HTML elements within texts, and those of them that begin a line.
 _LINES = frozenset(
     ("br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "ol", "p", "table", "tbody", "thead", "tr", "ul")
 )
 _CELLS = frozenset(("td", "th"))
 _HTML = _LINES | _CELLS | frozenset(("a", "b", "em", "i", "span", "strong", "sub", "sup", "u"))
-#: What such elements have, and those of feeds that are called so have not.
+#: Attributes that HTML elements have, unlike feed elements of the same name.
 _OF_HTML = frozenset(("href", "target", "rel", "class", "style", "id", "title", "align", "dir", "colspan", "rowspan"))
-#: What BMEcat puts around a product's columns.
+#: BMEcat's elements around a product's columns.
 _AROUND = frozenset(
     (
         "article_details",
@@ -42,14 +42,14 @@ _AROUND = frozenset(
         "user_defined_extensions",
     )
 )
-#: What feeds say of their own elements, and the types of plain texts.
+#: Attributes with technical information, and the types of plain texts.
 _OF_FEEDS = ("ispermalink", "rel")
 _OF_TEXTS = ("html", "xhtml", "text")
 LEFT_OUT = "attributes of XML elements, left out:"
 
 
 class Element:
-    """One that is read, with what has ended in it."""
+    """An open element with its closed children."""
 
     def __init__(self, name: str, attributes: Mapping[str, str]):
         self.name = name
@@ -93,7 +93,7 @@ class Element:
         return {**{name: text for name, text in self.attributes.items() if text.strip()}, **filled}
 
     def _value(self, counts: Counter[str]) -> Any:
-        """The text, with its name if it is a label; or the children, or the attributes, if it is all there is."""
+        """The text, with its name if it is a label; else the children, else the attributes."""
         text, label = self._text(), self._label_name()
         is_image = self.name.casefold() in _IMAGES
         taken = {*_UNITS, *_CODES, *_LANGUAGES, *(_NAMES if label else ())}
@@ -131,15 +131,15 @@ class Element:
         return next((self._plain[name] for name in names if name in self._plain), None)
 
     def _label_name(self) -> str | None:
-        """What the label is called that the element is; None if it is none."""
+        """The name of the label, if the element is one; else None."""
         return self._of(_NAMES) if self.name.casefold() in _LABELS else None
 
     def _own_children(self) -> Row:
-        """The children; of a text that is there in one language alone, the text."""
+        """The children; a text in a single language without its language."""
         return {name: _without_language(value) for name, value in self.children.items()}
 
     def _listed(self) -> list[Any]:
-        """The items of an element that is a list, as its name says; none if it is no such."""
+        """The items, if the element's name says that it is a list; else empty."""
         ((name, found), *others) = self.children.items()
         singular = name.casefold()
         plurals = (f"{singular}s", f"{singular}es", f"{singular[:-1]}ies")
@@ -155,7 +155,7 @@ def _without_language(value: Any) -> Any:
 
 
 def _texts_of(values: list[Any]) -> list[str]:
-    """The texts of elements that stand in another one's text."""
+    """The texts of elements within another element's text."""
     found: list[str] = []
     for value in values:
         if isinstance(value, (list, dict)):

@@ -1,6 +1,6 @@
-"""XML feeds -> a table: a row for each <item> of RSS or <entry> of Atom, while the file is read.
+"""Reads XML feeds as a table, streaming: a row for each <item> of RSS or <entry> of Atom.
 
-Declarations of document types are refused, and with them entities that grow or reach for other files.
+Document type declarations are refused, and with them entities that expand or read other files.
 """
 
 from collections import Counter
@@ -17,14 +17,14 @@ from moemoe.catalog.formats.text import MAX_RECORD, STREAM_ERRORS, open_bytes
 from moemoe.catalog.formats.xml_elements import Element
 from moemoe.errors import CatalogError, first_line
 
-#: Elements that are rows, by their name without namespace in any case: of RSS, of Atom, of shops' own lists.
+#: Elements that are rows, by local name in any case: of RSS, Atom, and shops' own lists.
 ROWS = ("item", "entry", "product")
-#: And where a file has none of these, or texts alone (Heureka's <PRODUCT> is a name), in this order: of Yandex,
-#: Heureka, BMEcat, databases, and Ceneo.
+#: If a file has none of these, or only as texts (Heureka's <PRODUCT> is a name), these in order: of Yandex, Heureka,
+#: BMEcat, databases, and Ceneo.
 _OTHER_ROWS = ("offer", "shopitem", "article", "artikel", "produkt", "listing", "tradeitem", "record", "row", "o")
-#: Namespace -> what its names begin with; those of other namespaces go by their bare names.
+#: Namespace -> prefix of its column names; other namespaces are dropped.
 PREFIXES = {"http://base.google.com/ns/1.0": "g:", "http://base.google.com/cns/1.0": "c:"}
-#: Prefixes that mean Google's where a feed forgets to say so.
+#: Prefixes that stand for Google's namespace if a feed does not declare them.
 _USUAL = {"g": "http://base.google.com/ns/1.0", "c": "http://base.google.com/cns/1.0"}
 _XMLNS = "xmlns"
 #: Rows whose elements are the file's columns.
@@ -34,13 +34,13 @@ _DEEPEST = 100
 
 
 def open_xml(partition: str, path: Path, constants: Mapping[str, str | None]) -> ObjectTable:
-    """A feed's items. A value is the element's text, a list if the element repeats, a mapping if it has elements.
+    """Opens a feed. A value is the element's text, a list if the element repeats, a mapping if it has children.
 
     ``<images><image/>...</images>`` is a list too, and ``<attribute name="Fit">Slim</attribute>`` a mapping of name and
-    value. An attribute of an item is a column, unless an element is called so.
+    value. An attribute of an item is a column, unless an element has the same name.
 
     Raises:
-        CatalogError: the file has no item, declares a document type, or (later) is cut short or not well-formed.
+        CatalogError: the file has no item, declares a document type, or (while reading) is truncated or malformed.
     """
     counts: Counter[str] = Counter()
     met: dict[str, None] = {}
@@ -81,34 +81,34 @@ def _rows(reader: "_Reader", file: BinaryIO) -> Iterator[Row]:
 
 
 class _Reader:
-    """Expat's calls -> rows.
+    """Turns expat's callbacks into rows.
 
     Args:
-        names: of the elements that are rows, in lower case.
-        counts: counts what is left out.
-        met: takes the names of the elements around the rows, in lower case.
+        names: names of the elements that are rows, in lower case.
+        counts: counts omitted attributes.
+        met: collects the names of the elements around the rows, in lower case.
     """
 
     def __init__(self, partition: str, names: Sequence[str], counts: Counter[str], met: dict[str, None]):
         self.partition, self.counts = partition, counts
         self._names, self._met = frozenset(names), met
         self._parser = expat.ParserCreate()
-        self._namespaces = dict(_USUAL)  # by their prefixes, "" if it has none
+        self._namespaces = dict(_USUAL)  # by prefix; "" is the default one
         self._parser.buffer_text = True
         self._parser.StartDoctypeDeclHandler = self._refuse
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text
-        self._open: list[Element] = []  # the row that is read and what is open in it
+        self._open: list[Element] = []  # the current row and its open elements
         self._done: list[Row] = []
         self._size = 0
 
     def feed(self, chunk: bytes) -> None:
-        """Reads on; with no bytes, checks that the document has ended."""
+        """Parses a chunk; with no bytes, checks that the document is complete."""
         self._parser.Parse(chunk, not chunk)
 
     def take(self) -> list[Row]:
-        """The rows that have ended since."""
+        """The rows completed since the last call."""
         done, self._done = self._done, []
         return done
 

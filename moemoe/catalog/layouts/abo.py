@@ -1,7 +1,7 @@
 """Amazon Berkeley Objects: JSON lines with texts in several languages, images by id, quantities in normalized units.
 
-Every product is read in one language, its market's (see ``languages``). Of a product without a name the model's stands
-in, else the first bullet point.
+Every product is read in one language, its marketplace's (see ``languages``). A product without a name gets its model's
+name, else its first bullet point.
 """
 
 from collections import Counter
@@ -27,12 +27,12 @@ _BECAME = {
     "main_image_id": "image",
     "other_image_id": "image",
 }
-#: What has an entry's label, and what stands behind the attribute's name then.
+#: Keys of an entry's label -> suffix of the attribute's name.
 _TEXT = {"value": "", "standardized_values": "_standardized"}
 UNNAMED = "listings without item_name, whose title is their model_name or first bullet_point"
-UNLISTED = "ids of images that the list of images lacks, left out"
+UNLISTED = "image ids missing from the list of images, left out"
 _UNUSED = frozenset(("marketplace", "spin_id", "3dmodel_id", "item_keywords"))
-#: Where a listing's images are told and lie, relative to it: as the archives unpack beside each other, or below it.
+#: Paths of the list of images and of the images, relative to a listing: as unpacked beside each other, or below it.
 _IMAGE_LISTS = (
     ("../../images/metadata/images.csv.gz", "../../images/small/"),
     ("../../images/metadata/images.csv", "../../images/small/"),
@@ -45,7 +45,7 @@ _IMAGE_LISTS = (
 
 
 def fits(file: SellerFile) -> bool:
-    """ABO's names of item and name, and texts with their language; or its list of images."""
+    """Whether it has ABO's columns of item and name, with languages; or is its list of images."""
     columns = set(file.table.columns)
     if {"item_id", "product_type"} <= columns and {"domain_name", "main_image_id", "node"} & columns:
         return any(is_tagged(nested(value)) for row in file.table.first(20) for value in row.values())
@@ -53,9 +53,9 @@ def fits(file: SellerFile) -> bool:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each listing; the list of images gives none."""
+    """A product for each listing; the list of images has none."""
     if "image_id" in file.table.columns:
-        file.became.update(dict.fromkeys(file.table.columns, "image, of the listings"))
+        file.became.update(dict.fromkeys(file.table.columns, "images of the listings"))
         return
     file.became.update({c: _BECAME.get(c, ATTRIBUTE) for c in file.table.columns if c not in _UNUSED})
     images = _image_paths(file)
@@ -69,9 +69,9 @@ def _product(row: Row, paths: Mapping[str, str] | None, counts: Counter[str]) ->
     """A listing as a product.
 
     Args:
-        paths: image id -> path; None if there is no list of images, which has been told.
+        paths: image id -> path; None if there is no list of images (already reported).
     """
-    row = {key: nested(value) for key, value in row.items()}  # of a table: texts in JSON or Python's spelling
+    row = {key: nested(value) for key, value in row.items()}  # in a table they are JSON or Python texts
     country = str(row.get("country") or "")
     language = language_of(row.get("item_name"), country)
     others = row.get("other_image_id")
@@ -126,7 +126,7 @@ def _labels(key: str, value: Any, language: str, country: str) -> Iterator[tuple
 
 
 def _entries(value: Any) -> Iterator[dict[str, Any]]:
-    """The objects of a list, of lists in it too; of a plain label (color_code) an object."""
+    """The objects of a list and of nested lists; a plain label (color_code) as an object."""
     if isinstance(value, list):
         for one in value:
             yield from _entries(one)
@@ -135,7 +135,7 @@ def _entries(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _quantity(given: Mapping[str, Any]) -> str | None:
-    """A number with its unit, the normalized one if there is one."""
+    """A number with its unit, normalized if given."""
     normalized = given.get("normalized_value")
     quantity = normalized if isinstance(normalized, dict) else given
     value, unit = quantity.get("value"), quantity.get("unit")
@@ -143,7 +143,7 @@ def _quantity(given: Mapping[str, Any]) -> str | None:
 
 
 def _image_paths(file: SellerFile) -> dict[str, str] | None:
-    """Image id -> its path relative to the listing, by the list of images beside it; None if there is none."""
+    """Image id -> its path relative to the listing, from the list of images; None if there is no such list."""
     for name, folder in _IMAGE_LISTS:
         table = file.beside(name)
         if table is not None and {"image_id", "path"} <= set(table.columns):

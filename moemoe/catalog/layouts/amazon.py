@@ -1,8 +1,8 @@
-"""Amazon's flat files for sellers: rows of settings and labels above the row of field names, in the template as it was
-until 2024 (``item_sku``, ``color_name``) and since (``color[marketplace_id=...][language_tag=en_US]#1.value``).
+"""Amazon's flat files for sellers: rows of settings and labels above the field names, in the template until 2024
+(``item_sku``, ``color_name``) and the newer one (``color[marketplace_id=...][language_tag=en_US]#1.value``).
 
-Each child of a variation family is a product of its own: it has its own title, color and image. A parent is not sold;
-its texts stand in where a child behind it has none.
+Each child of a variation family is a product with its own title, color and image. A parent is not a product; its texts
+are used for children that have none.
 """
 
 import re
@@ -19,7 +19,7 @@ from moemoe.catalog.layouts.html_text import html_text, line_text
 from moemoe.catalog.layouts.layout import ATTRIBUTE, UNUSED, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import Labels, as_cell, described, in_order
 
-#: Catalog column (or what a row tells) -> the names of its field, until 2024 and since, without number and language.
+#: Catalog column (or row information) -> its field names, old and new, without number and language.
 _FIELDS = {
     "product_id": ("item_sku", "contribution_sku"),
     "product_type": ("feed_product_type", "product_type"),
@@ -34,11 +34,11 @@ _FIELDS = {
 }
 _BECAME = {
     "images": "image",
-    "parentage": "tells parents from products",
-    "parent": "tells whose texts stand in",
+    "parentage": "marks parents",
+    "parent": "names the parent",
     "action": "tells deleted products",
 }
-#: Fields of offers, ids, delivery and compliance, which say nothing of the product.
+#: Fields of offers, ids, delivery and compliance, which do not describe the product.
 _COMMERCE = re.compile(
     r"::.*|.*price.*|.*quantity.*|.*(?:_|^)(?:sku|gtin|asin|upc|ean|url|image|locator)(?:_|\d|\.|$).*|.*offer.*|"
     r"fulfillment.*|merchant_.*|external_product_id.*|amzn1\..*|condition_.*|currency|.*tax.*|.*shipping.*|sale_.*|"
@@ -49,12 +49,12 @@ _COMMERCE = re.compile(
 )
 #: "color[marketplace_id=X][language_tag=en_US]#1.value", "main_product_image_locator[...]#1.media_location"
 _NEW_FIELD = re.compile(r"(?P<name>[^\[#]+)(?P<tags>(?:\[[^\]]*\])*)(?:#(?P<number>\d+))?(?:\.(?P<part>.+))?")
-#: What the number or text of a field is called, behind which its unit stands.
+#: Suffixes of a field's number or text, before its unit's.
 _VALUE = re.compile(r"\.(?:decimal_|integer_|string_)?value$")
 _UNIT = re.compile(r"(.+?)(?:_unit_of_measure|[._]unit)")
-#: An index, as pandas writes it in front of the columns, or numbers of rows under no name.
+#: pandas' index as the first column, or row numbers without a column name.
 _INDEX = re.compile(rf"\d+|{INDEXES.pattern}")
-#: What deletes a product, in the languages of the templates.
+#: Values that delete a product, in the templates' languages.
 _DELETE = frozenset(
     (
         *("delete", "löschen", "supprimer", "eliminar", "elimina", "excluir", "verwijderen", "usuń", "ta bort", "sil"),
@@ -74,13 +74,13 @@ _MARKETS = {
 
 
 def fits(file: SellerFile) -> bool:
-    """Amazon's names of SKU and item among the columns, as no other file has them."""
+    """Whether it has Amazon's columns of SKU and item name, which no other file has."""
     names = {_split_name(column)[0] for column in file.table.columns}
     return bool({"item_sku", "contribution_sku"} & names) and bool({"item_name", "feed_product_type"} & names)
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each row but parents and deleted ones, which are counted."""
+    """A product for each row except parents and deleted ones, which are counted."""
     fields = _Fields.of(file)
     file.check_product_type(bool(fields.named["product_type"]), "feed_product_type or product_type")
     market = _market(file)
@@ -110,7 +110,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 
 @dataclass
 class _Fields:
-    """Which columns hold what."""
+    """The use of each column."""
 
     named: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     labels: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # key -> columns
@@ -149,7 +149,7 @@ class _Fields:
         return next(iter(self.texts(row, name)), "")
 
     def is_parent(self, row: Row) -> bool:
-        """Whether a row says that it is a parent, which templates in other languages than English translate."""
+        """Whether a row is a parent; templates in other languages translate the word."""
         level = self.text(row, "parentage").casefold()
         is_word = level not in ("", "child") and bool(self.named["parent"])
         return level == "parent" or (is_word and not self.text(row, "parent"))
@@ -183,7 +183,7 @@ def _split_name(column: str) -> tuple[str, str, str]:
 
 
 def field_key(column: str) -> tuple[str, str]:
-    """Key and language of a column: numbered ones ("bullet_point1", "material_type2") have one key."""
+    """Key and language of a column; numbered columns ("bullet_point1", "bullet_point2") share a key."""
     name, language, part = _split_name(column)
     key = _VALUE.sub("", f"{name}.{part}") if part else name
     numbered = re.fullmatch(r"(.*?\D)_?\d{1,2}(\..*)?", key)
@@ -193,15 +193,15 @@ def field_key(column: str) -> tuple[str, str]:
 
 
 def _settings(file: SellerFile) -> str:
-    """What stands in the first row: template, languages, market."""
+    """The settings in the first row: template, languages, marketplace."""
     preamble = file.table.preamble if isinstance(file.table, GridTable) else ()
     return " ".join(str(cell) for cell in preamble[0]) if preamble else ""
 
 
 def _rows_before_data(file: SellerFile) -> int:
-    """How many rows of notes or examples the settings tell of, between the field names and the products.
+    """The number of rows of notes or examples between field names and products, from the settings.
 
-    Rows of them that somebody has cleared are none of the table's.
+    Such rows that are blank are not counted.
     """
     numbers = [re.search(rf"{row}Row=(\d+)", _settings(file), re.IGNORECASE) for row in ("attribute", "data")]
     told = int(numbers[1][1]) - int(numbers[0][1]) - 1 if numbers[0] and numbers[1] else 0
@@ -209,14 +209,14 @@ def _rows_before_data(file: SellerFile) -> int:
 
 
 def _language(file: SellerFile) -> str:
-    """The language of the texts: that of the settings, else of the first column that has one."""
+    """The language of the texts: from the settings, else from the first column that has one."""
     if found := re.search(r"contentLanguageTag=(\w+)", _settings(file), re.IGNORECASE):
         return found[1]
     return next((tag for column in file.table.columns if (tag := _split_name(column)[1])), "")
 
 
 def _market(file: SellerFile) -> str | None:
-    """The country that the settings or the fields name."""
+    """The country in the settings or the field names."""
     found = re.search(
         r"(?:primaryMarketplaceId=(?:amzn1\.mp\.o\.)?|marketplace_id=)(\w+)",
         " ".join((unquote(_settings(file)), *file.table.columns)),

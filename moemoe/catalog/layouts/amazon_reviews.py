@@ -1,4 +1,4 @@
-"""Item metadata of Amazon Reviews 2023 (McAuley Lab), JSON lines or the data set's Parquet: an item a row."""
+"""Item metadata of Amazon Reviews 2023 (McAuley Lab), as JSON lines or Parquet: one item per row."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -20,18 +20,18 @@ _BECAME = {
     "description": "description",
     "images": "image",
     "categories": f"product_type (the last), {ATTRIBUTE}",
-    "main_category": f"{ATTRIBUTE}, product_type where categories are empty",
+    "main_category": f"{ATTRIBUTE}, product_type if categories are empty",
     "details": ATTRIBUTE,
     "store": ATTRIBUTE,
 }
-#: What the sizes of an image are called, the largest first.
+#: Names of an image's sizes, the largest first.
 _SIZES = ("hi_res", "large", "thumb")
-#: A detail that says nothing of the product.
+#: A detail that does not describe the product.
 _RANKS = "Best Sellers Rank"
 
 
 def fits(file: SellerFile) -> bool:
-    """The item's id with details and main category, which the data set's reviews have not."""
+    """Whether it has the item's id, details and main category, unlike the data set's reviews."""
     return {"parent_asin", "details", "main_category"} <= set(file.table.columns)
 
 
@@ -64,15 +64,15 @@ def _product(row: Row, counts: Counter[str]) -> Row:
 
 
 def _details(value: Any) -> dict[str, Any]:
-    """The details: an object, in Parquet and CSV its text."""
+    """The details: an object, or in Parquet and CSV its text."""
     value = nested(value)
     if isinstance(value, str):
-        raise RowError("attributes", "attributes are not a map", f"details are no JSON object: {value[:200]!r}")
+        raise RowError("attributes", "attributes are not a map", f"details are not a JSON object: {value[:200]!r}")
     return value if isinstance(value, dict) else {}
 
 
 def _texts(value: Any) -> list[str]:
-    """The texts of a list, in CSV of its text; another text is the only one."""
+    """The texts of a list, or in CSV of its text; any other text is the only item."""
     value = nested(value)
     found = value if isinstance(value, list) else [value]
     return [text.strip() for text in found if isinstance(text, str) and text.strip()]
@@ -82,7 +82,7 @@ def _images(value: Any) -> list[str | None]:
     """The largest size of each image, the main one first.
 
     Args:
-        value: a list of objects, in Parquet an object of lists, in CSV the text of either.
+        value: a list of objects, in Parquet an object of lists, or in CSV the text of either.
     """
     value = nested(value)
     if isinstance(value, dict):

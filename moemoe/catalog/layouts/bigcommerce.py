@@ -1,7 +1,7 @@
-"""BigCommerce's product CSV, of the modern export (Item: Product, Variant, Image) and of the legacy one (Item Type:
-Product, SKU, Rule): the rows behind a product are its variants and images.
+"""BigCommerce's product CSV, modern (Item: Product, Variant, Image) or legacy (Item Type: Product, SKU, Rule): the rows
+below a product are its variants and images.
 
-Of a variant's options the product has all values, as in Shopify's layout.
+The product has the values of all its variants' options, as in Shopify's layout.
 """
 
 import html
@@ -30,11 +30,11 @@ from moemoe.catalog.layouts.shop_values import (
 
 #: Numbers in the shop's units, which the file does not name.
 _MEASURES = ("Weight", "Width", "Height", "Depth")
-#: What we call a column -> what becomes of it, its modern name, its legacy names.
+#: Our name for a column -> its use, its modern name, its legacy names.
 _COLUMNS = {
-    "item": ("tells variants and images from products", "Item", "Item Type"),
+    "item": ("marks variants and images", "Item", "Item Type"),
     "id": ("product_id", "ID", "Product ID"),
-    "sku": ("product_id where the id is missing", "SKU", "Product Code/SKU"),
+    "sku": ("product_id if the id is missing", "SKU", "Product Code/SKU"),
     "name": ("title", "Name", "Product Name"),
     "options": (ATTRIBUTE, "Options", "Product Name"),
     "categories": (
@@ -54,7 +54,7 @@ _COLUMNS = {
 }
 #: The legacy export's columns of the images of a product.
 _NUMBERED_IMAGE = re.compile(r"Product Image (File|URL|Is Thumbnail|Sort) - (\d+)", re.IGNORECASE)
-#: What the legacy export tells Google Shopping.
+#: The legacy export's columns for Google Shopping.
 _GOOGLE = re.compile(r"GPS (Gender|Age Group|Color|Size|Material|Pattern|Category)", re.IGNORECASE)
 _NAMES = (
     *every_spelling(_COLUMNS),
@@ -62,17 +62,17 @@ _NAMES = (
     *(f"Product Image {part} - 1" for part in ("File", "URL", "Is Thumbnail", "Sort")),
     *(f"GPS {key}" for key in ("Gender", "Age Group", "Color", "Size", "Material", "Pattern", "Category")),
 )
-#: Kinds of items: a product, and what stands behind it.
+#: Kinds of items: a product, and the rows below it.
 _PRODUCT, _PARTS = "product", ("variant", "image", "video", "sku", "rule")
 _BETWEEN_LEGACY_OPTIONS = re.compile(r"(?:^|,) *\[[A-Z]+\]")
-#: What a swatch is painted with: "Red[#ff0000]", in the legacy export "Red:#ff0000".
+#: A swatch's color code: "Red[#ff0000]", in the legacy export "Red:#ff0000".
 _PAINT = re.compile(r"(?:\[[^\[\]]*\]|: ?(?:#|https?:).*)$")
 _CATEGORY_PATH = re.compile(r"Category Path: *([^,|;]+)")
 NO_PAIRS = "cells of options or custom fields without a name and a value, left out"
 
 
 def fits(file: SellerFile) -> bool:
-    """The kind of item with BigCommerce's columns of either export."""
+    """Whether it has the column for the kind of item and others of either export."""
     columns = {column.strip().casefold() for column in file.table.columns}
     modern = {"options", "inventory tracking", "custom fields", "image url (import)", "internal image url (export)"}
     legacy = {"product code/sku", "option set", "product visible?", "product custom fields"}
@@ -82,12 +82,12 @@ def fits(file: SellerFile) -> bool:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each row of one and those behind it; rows before the first product are RowErrors."""
+    """A product for each product row and the rows below it; rows above the first product are RowErrors."""
     columns = _Columns(file)
     product: _Product | None = None
     for number, row in enumerate(_whole_rows(file, columns), start=1):
         if isinstance(row, RowError):
-            if product and columns.kind(row) not in _PARTS:  # it may have been the next product
+            if product and columns.kind(row) not in _PARTS:  # it may be the next product
                 yield product.row()
                 product = None
             yield row
@@ -108,7 +108,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 
 
 def _whole_rows(file: SellerFile, columns: "_Columns") -> Iterator[Row | RowError]:
-    """The rows; one with fewer cells than the header is whole if the next one begins as rows of the export do."""
+    """The rows; one with too few cells is accepted if the next one begins like a row of the export."""
     waiting: RowError | None = None
     for row in file.filled_rows():
         if waiting is not None:
@@ -121,14 +121,14 @@ def _whole_rows(file: SellerFile, columns: "_Columns") -> Iterator[Row | RowErro
 
 
 class _Columns(NamedColumns):
-    """Where everything lies; says so in ``file.became``."""
+    """The columns by their use, recorded in ``file.became``."""
 
     def __init__(self, file: SellerFile):
         columns = file.table.columns
         super().__init__(file, _COLUMNS)
         if self.named.get("options") == self.named.get("name"):  # the legacy export has both in one column
             file.became[self.named["name"]] = f"title, {ATTRIBUTE}"
-        #: Of each numbered image what its columns are called: "file" or "url", "is thumbnail", "sort" -> the column.
+        #: For each numbered image: "file" or "url", "is thumbnail", "sort" -> the column.
         self.images: dict[int, dict[str, str]] = defaultdict(dict)
         for column in columns:
             if found := _NUMBERED_IMAGE.fullmatch(column.strip()):
@@ -141,7 +141,7 @@ class _Columns(NamedColumns):
         self._columns, self._counts = columns, file.counts
 
     def pairs(self, row: Row, name: str, read: Callable[[str], Iterable[tuple[str, Any]]]) -> list[tuple[str, Any]]:
-        """What ``read`` finds in a cell; one of which it finds nothing, or a value without a name, is counted."""
+        """The pairs that ``read`` finds in a cell; cells without a pair, and values without a name, are counted."""
         cell = self.cell(row, name)
         given = [(key.strip(), value) for key, value in read(cell) if as_cell(value)]
         found = [pair for pair in given if pair[0]]
@@ -149,7 +149,7 @@ class _Columns(NamedColumns):
         return found
 
     def kind(self, row: Row | RowError) -> str:
-        """What kind of item a row is, also one with another number of cells; "" if it is none."""
+        """The kind of item of a row, also if its number of cells is wrong; "" if it has none."""
         if isinstance(row, RowError):
             at = self._columns.index(self.named["item"])
             item = row.cells[at] if at < len(row.cells) else ""
@@ -159,7 +159,7 @@ class _Columns(NamedColumns):
         return plain if plain in (*_PARTS, _PRODUCT) else ""
 
     def padded(self, error: RowError, file: SellerFile) -> Row | RowError:
-        """The row of a record without blank cells at its end; the error itself if that is not all that it lacks."""
+        """The row of a record that lacks only trailing blank cells; otherwise the error itself."""
         needed = file.cells_needed() if self.kind(error) == _PRODUCT else 1
         if not needed <= len(error.cells) < len(self._columns):
             return error
@@ -182,7 +182,7 @@ class _Product:
         ):
             if key not in _MEASURES or not ZERO.fullmatch(str(value)):
                 self._labels.add(key, value)
-        self._images: list[tuple[bool, int, str]] = []  # sorts by: not first, order
+        self._images: list[tuple[bool, int, str]] = []  # sorted by (not first, position)
         self._variant_images: list[str] = []
         for _, named in sorted(columns.images.items()):
             cells = {name: as_cell(row.get(column)) for name, column in named.items()}
@@ -191,7 +191,7 @@ class _Product:
         self._add_images(row, columns)
 
     def add(self, row: Row, columns: _Columns) -> None:
-        """A variant (an SKU of the legacy export) or image of this product; videos and rules say nothing of it."""
+        """Adds a variant (legacy: SKU) or image of this product; videos and rules are ignored."""
         if columns.cell(row, "item").casefold() in ("variant", "sku"):
             for key, value in columns.pairs(row, "options", _options):
                 self._labels.add(key, value)
@@ -219,8 +219,8 @@ class _Product:
 
 
 def _categories(cell: str) -> list[str]:
-    """The category paths of a product, or their ids, which are all that some modern exports have."""
-    cell = html.unescape(cell)  # the semicolon of "&amp;" separates nothing
+    """A product's category paths, or their ids in modern exports that have only these."""
+    cell = html.unescape(cell)  # else the semicolon of "&amp;" would separate
     return in_order(_CATEGORY_PATH.findall(cell)) or split_list(cell, ";")
 
 

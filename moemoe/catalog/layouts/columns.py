@@ -1,4 +1,4 @@
-"""Which of a file's columns are the catalog's, by name."""
+"""Finds the catalog's columns among a file's, by name."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,27 +10,26 @@ from moemoe.names import did_you_mean
 from moemoe.schemas import CATALOG
 
 REQUIRED = ("product_id", "product_type", "title", "attributes")
-#: What others call the column of the image.
+#: Common names of the image's column.
 _IMAGES = frozenset(("imageurl", "imagepath", "imagelink", "imagefile", "imagesrc", "imageuri", "mainimage"))
-#: What it is called where none of these is there.
+#: Less certain names, used if none of these exists.
 _OTHER_IMAGES = re.compile(
     r"img|(?:image|img)(?:url|link|path|file|src|uri)s?|"
     r"(?:main|primary|featured|product|item)(?:image|img)(?:url|link|path|file|src|uri)?s?"
 )
-#: Those that are lists, beside one of a single image.
+#: Columns with lists of images, beside one of a single image.
 _LISTS = re.compile(r"(?:product|item|all)?(?:image|img|picture|photo)(?:url|link|path|file|src|uri)s")
-#: What others call the description, the longest text first.
+#: Common names of the description, the longest text first.
 _DESCRIPTIONS = (
     *("longdescription", "fulldescription", "productdescription", "itemdescription", "descriptionhtml"),
     *("htmldescription", "bodyhtml", "shortdescription"),
 )
-#: What pandas calls the indexes that it wrote as columns, columns without a name, however many, that of sheets, and
-#: MongoDB's own keys.
+#: pandas' names of index columns, columns without a name, the column of sheet names, and MongoDB's own keys.
 INDEXES = re.compile(
     rf"(?:\(\d+\))?|{re.escape(SHEET)}|Unnamed: \d+(?:\.\d+)*|index|level_\d+|__index_level_\d+__|_id(?:\.\$oid)?|__v"
 )
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
-#: How templates mark columns: "Title*", "*title", "#title", "[title]", "title:", "Title (required)", "Features (+)".
+#: Marks of templates: "Title*", "*title", "#title", "[title]", "title:", "Title (required)", "Features (+)".
 _MARKS = re.compile(
     r"^[\s*#]+|"
     r"(?:[\s*:]|\(\+\)|[(\[](?:required|optional|mandatory|recommended|pflichtfeld|obligatoire|obligatorio)[)\]])+$",
@@ -41,22 +40,22 @@ _NUMBER = re.compile(r"\d+")
 
 
 def plain_name(column: str) -> str:
-    """A column's name as two are compared: "Product ID", "productId", " product_id" and "*Product ID" are one."""
+    """A column's name for comparison: equal for "Product ID", "productId", " product_id" and "*Product ID"."""
     return _BETWEEN_WORDS.sub("", unmarked(column).casefold())
 
 
 def unmarked(column: str) -> str:
-    """A column's name without the marks of templates, blanks around it and what nobody sees."""
+    """A column's name without the marks of templates, surrounding blanks and invisible characters."""
     return _MARKS.sub("", _BRACKETS.sub(r"\1", column) if _BRACKETS.fullmatch(column) else without_invisible(column))
 
 
 def respelled(columns: Sequence[str], names: Sequence[str]) -> dict[str, str]:
-    """Columns of a file -> the name in ``names`` that is the same ``plain_name``, for those that are spelled otherwise.
+    """Columns of a file -> the name in ``names`` with the same ``plain_name``, for those with another spelling.
 
-    People save an export again with its headers in lower case, or with underscores.
+    Exports may have been saved again with headers in lower case or with underscores.
 
     Args:
-        names: a layout's own spellings; a number in one stands for any.
+        names: a layout's own spellings; a number in a name stands for any number.
     """
     by_plain_name = {_NUMBER.sub("1", plain_name(name)): name for name in reversed(names)}
     taken, found = set(columns), {}
@@ -72,10 +71,10 @@ def respelled(columns: Sequence[str], names: Sequence[str]) -> dict[str, str]:
 
 
 def columns_given(given: Sequence[str]) -> dict[str, str]:
-    """Catalog column -> the seller's, as ``--column NAME=THEIRS`` gives them.
+    """Parses ``--column NAME=THEIRS``: catalog column -> the seller's column.
 
     Raises:
-        ConfigError: no such pair, or no column of a catalog.
+        ConfigError: not such a pair, or not a column of the catalog.
     """
     pairs = [one.partition("=") for one in given]
     for one, (name, _, theirs) in zip(given, pairs, strict=True):
@@ -87,32 +86,32 @@ def columns_given(given: Sequence[str]) -> dict[str, str]:
 
 
 def image_columns(found: Sequence[str]) -> list[str]:
-    """The columns that say by their names where the image is, of which at most one is taken."""
+    """The columns whose names may mean the image; at most one of them is used."""
     plain = {column: plain_name(column) for column in found}
     named = [column for column, name in plain.items() if name in _IMAGES]
     return named + [column for column, name in plain.items() if _OTHER_IMAGES.fullmatch(name) and name not in _IMAGES]
 
 
 def _image_column(found: Sequence[str]) -> str | None:
-    """The column that says by its name where the image is, if there is one such and none is called images."""
+    """The column whose name means the image, if there is exactly one, and no column ``images``."""
     named = image_columns(found)
     named = [column for column in named if plain_name(column) in _IMAGES] or named
     return named[0] if len(named) == 1 and "images" not in map(plain_name, found) else None
 
 
 def further_names(found: Sequence[str], sources: Mapping[str, str]) -> dict[str, str]:
-    """Catalog column -> the column, of those that a later row of a file has: what the first rows gave stays theirs."""
+    """Catalog column -> the column, for columns found in later rows; earlier assignments are kept."""
     return {name: source for name, source in find_columns("", found, {}, ()).items() if name not in sources}
 
 
 def find_columns(
     partition: str, found: Sequence[str], names: Mapping[str, str], required: Sequence[str]
 ) -> dict[str, str]:
-    """Catalog column -> the file's column, for those it has: the contract's name for it, else the catalog's own.
+    """Catalog column -> the file's column, by the contract's name for it, else by the catalog's own name.
 
-    A column of that very name comes first, then the only one that is the same ``plain_name``. Where there is neither
-    ``image`` nor ``images``, the only one of ``_IMAGES``, or else of ``_OTHER_IMAGES``, is the image; where there is no
-    ``description``, the first of ``_DESCRIPTIONS`` is.
+    An exact match comes first, then the only column with the same ``plain_name``. Without ``image`` and ``images``, the
+    only column in ``_IMAGES``, or else in ``_OTHER_IMAGES``, is the image; without ``description``, the first of
+    ``_DESCRIPTIONS`` is used.
 
     Args:
         found: the file's columns.
@@ -120,7 +119,7 @@ def find_columns(
         required: the catalog columns that the file must have.
 
     Raises:
-        CatalogError: one of these is missing, or one that the contract names.
+        CatalogError: a required column, or one that the contract names, is missing.
     """
     sources: dict[str, str] = {}
     for name in CATALOG.names:
@@ -136,7 +135,7 @@ def find_columns(
 
 
 def named_column(found: Sequence[str], names: Sequence[str]) -> str | None:
-    """The first column that has one of the names, else the only one that is the same ``plain_name`` as one of them."""
+    """The first column with one of the names, else the only one with the ``plain_name`` of one of them."""
     if exact := next((name for name in names if name in found), None):
         return exact
     alike = ([column for column in found if plain_name(column) == plain_name(name)] for name in names)
@@ -160,7 +159,7 @@ def _what_is_missing(missing: Sequence[str], found: Sequence[str], names: Mappin
     as_yaml = ", ".join(f"{name}: THEIR COLUMN" for name in asked)
     text = (
         f"column {names.get(missing[0], missing[0])!r} is missing; the file has {shown or 'none'}; "
-        f"where the seller calls it otherwise, write `columns: {{{as_yaml}}}` in the contract, or "
+        f"if the seller's column has another name, write `columns: {{{as_yaml}}}` in the contract, or "
         f"`--column {asked[0]}='THEIR COLUMN'` of profile and convert"
     )
     if SHEET in found:

@@ -1,4 +1,4 @@
-"""Record batches of a seller's columns -> the CATALOG schema, column by column."""
+"""Converts record batches of a seller's columns to the CATALOG schema, column by column."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from moemoe.sources import MOST_IMAGES
 
 
 class UnfitValueError(CatalogError):
-    """A value, which need not be every row's, cannot become the catalog's."""
+    """A value, perhaps of only some rows, cannot be converted."""
 
 
 def conform(
@@ -30,16 +30,16 @@ def conform(
     constants: Mapping[str, str | None],
     left_out: Counter[str],
 ) -> pa.RecordBatch:
-    """A batch of a seller's columns in the CATALOG schema.
+    """Converts a batch of a seller's columns to the CATALOG schema.
 
     Args:
         sources: catalog column -> the batch's column, or one of ``constants``; the others come as null.
-        constants: columns that have the same value in every row.
-        left_out: counts labels that are none, see ``records.attributes``.
+        constants: columns with the same value in every row.
+        left_out: counts omitted labels, see ``records.attributes``.
 
     Raises:
-        UnfitValueError: a value cannot become the catalog's.
-        CatalogError: a column is of a type that cannot.
+        UnfitValueError: a value cannot be converted.
+        CatalogError: a column's type cannot be converted.
     """
     arrays = []
     sources = _with_listed_images(batch, sources)
@@ -59,7 +59,7 @@ def conform(
 
 
 def _unfit(which: str, name: str, kind: pa.DataType, error: Exception) -> CatalogError:
-    """What to say of a column that cannot become the catalog's ``name``: by its type, or by a value."""
+    """The error for a column that cannot be converted to the catalog's ``name``, because of its type or a value."""
     if name == "product_id" and isinstance(error, ValueError) and not isinstance(error, pa.ArrowException):
         return UnfitValueError(f"{which}: {error}")
     why = f" ({error})" if isinstance(error, RowError) else ""
@@ -72,7 +72,7 @@ def _unfit(which: str, name: str, kind: pa.DataType, error: Exception) -> Catalo
 
 
 def _with_listed_images(batch: pa.RecordBatch, sources: Mapping[str, str]) -> Mapping[str, str]:
-    """``sources``, in which a column ``image`` of lists is ``images``."""
+    """``sources``, with a column ``image`` of lists as ``images``."""
     listed = sources.get("image")
     if listed is None or listed not in batch.schema.names or "images" in sources:
         return sources
@@ -92,14 +92,14 @@ _ALLOWED = {
 
 
 def _cast(name: str, to: pa.DataType, array: pa.Array, left_out: Counter[str]) -> pa.Array:
-    """``array`` as type ``to``. Raises ArrowException, TypeError, ValueError or RowError where it cannot be."""
+    """Converts ``array`` to type ``to``. Raises ArrowException, TypeError, ValueError or RowError if it cannot."""
     if isinstance(array.type, pa.UuidType):
         array = pa.array([None if value is None else str(value) for value in array.to_pylist()], pa.string())
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), to)
-    if name not in records.OF_IMAGES and _has_languages(array.type):  # of which one is chosen, row by row
+    if name not in records.OF_IMAGES and _has_languages(array.type):  # one is chosen in each row
         raise RowError(name, "texts in several languages", "their languages are mixed, or not given")
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -108,7 +108,7 @@ def _cast(name: str, to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
     if name == "image":
         return _cast_image(array)
     if name == "images":
-        if _is_list(array.type):  # whoever reads them reads no more
+        if _is_list(array.type):  # readers take no more of them
             array = pc.list_slice(array, 0, MOST_IMAGES + 1)
         return pa.array([None if value is None else records.images(value) for value in array.to_pylist()], to)
     if name == "attributes":
@@ -144,7 +144,7 @@ def _cast_attributes(to: pa.DataType, array: pa.Array, left_out: Counter[str]) -
 
 
 def _has_languages(kind: pa.DataType) -> bool:
-    """Whether a column has lists of texts that say their language, or structs of a text for each, also of labels."""
+    """Whether a column has texts or labels in several languages: lists of tagged texts, or structs by language."""
     if pa.types.is_map(kind):
         return _has_languages(kind.item_type)
     if pa.types.is_struct(kind):
@@ -153,7 +153,7 @@ def _has_languages(kind: pa.DataType) -> bool:
 
 
 def _has_lists(labels: pa.Array) -> bool:
-    """Whether any label may be the text of a list or an object."""
+    """Whether any label may be a list or an object as text."""
     if any(pc.any(pc.starts_with(labels, opening)).as_py() for opening in ("[", "{")):
         return True
     in_round = labels.filter(pc.ends_with(labels, ")"))  # a regular expression for all of them is slow
@@ -161,7 +161,7 @@ def _has_lists(labels: pa.Array) -> bool:
 
 
 def _casts_as_text(kind: pa.DataType) -> bool:
-    """Whether Arrow writes such values as ``as_text`` does, if there is no invisible character."""
+    """Whether Arrow's cast to text equals ``as_text``, apart from invisible characters."""
     others = (pa.types.is_floating, pa.types.is_decimal, pa.types.is_nested, pa.types.is_timestamp)
     return not any(is_one(kind) for is_one in others)
 
@@ -176,14 +176,14 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _is_clean(nested: pa.Array, further: Callable[[pa.Array], pa.Array] = lambda texts: texts) -> bool:
-    """Whether ``as_text_array``, and what comes after it, change none of the texts in a list or map."""
+    """Whether ``as_text_array`` and ``further`` leave all texts in a list or map unchanged."""
     children = [nested.keys, nested.items] if isinstance(nested, pa.MapArray) else [nested.values]
     return all(further(as_text_array(texts)).equals(texts) for texts in children)
 
 
 def _cast_image(array: pa.Array) -> pa.Array:
     if pa.types.is_floating(array.type) and not pc.any(pc.is_finite(array)).as_py():
-        return pa.nulls(len(array), IMAGE)  # pandas writes a column without any value so
+        return pa.nulls(len(array), IMAGE)  # pandas' form of a column without values
     if pa.types.is_struct(array.type):
         names = [field.name for field in array.type]
         path = next((name for name in ("path", *PATHS) if name in names), None)

@@ -1,6 +1,6 @@
-"""eBay's listing templates and reports, of Seller Hub and of File Exchange: item specifics in columns ``C:...``.
+"""eBay's listing templates and reports, of Seller Hub and File Exchange: item specifics in columns ``C:...``.
 
-The rows behind a listing are its variations. Of what these differ in the listing has all values.
+The rows below a listing are its variations; the listing has the values of all of them.
 """
 
 import re
@@ -15,7 +15,7 @@ from moemoe.catalog.layouts.shop_values import Labels, as_cell, described, last_
 
 _ACTION = re.compile(r"\*?Action(?:\(SiteID=.*\))?", re.IGNORECASE)
 _SPECIFIC = re.compile(r"\*?C:(.+)", re.IGNORECASE)
-#: What we call a column -> what becomes of it, how Seller Hub and File Exchange call it; a required one has a star.
+#: Our name for a column -> its use, its names in Seller Hub and File Exchange; a star marks required ones.
 _COLUMNS = {
     "sku": ("product_id", "Custom label (SKU)", "CustomLabel", "*CustomLabel"),
     "number": ("product_id where the label is missing", "Item number", "ItemID", "*ItemID"),
@@ -31,7 +31,7 @@ _BETWEEN_VALUES = re.compile(r"\s*\|+\s*")
 
 
 def fits(file: SellerFile) -> bool:
-    """The column of actions, whose name has the site, beside a title and a category."""
+    """Whether it has the column of actions, whose name includes the site, with title and category."""
     columns = [column.strip() for column in file.table.columns]
     others = {column.removeprefix("*").casefold() for column in columns}
     is_one = any(map(_ACTION.fullmatch, columns)) and "title" in others
@@ -39,7 +39,7 @@ def fits(file: SellerFile) -> bool:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each listing and the variations behind it; a variation before any listing is a RowError."""
+    """A product for each listing and the variations below it; a variation above all listings is a RowError."""
     columns = NamedColumns(file, _COLUMNS)
     specifics = {column: found[1] for column in file.table.columns if (found := _SPECIFIC.fullmatch(column.strip()))}
     file.became.update(dict.fromkeys(specifics, ATTRIBUTE))

@@ -1,6 +1,6 @@
 """Etsy's download of a shop's listings: one row each, with the values of all its variations.
 
-It has no product type, so that the seller adds a column, or puts the file into a folder ``product_type=Rings``.
+It has no product type: the seller adds a column, or puts the file into a folder ``product_type=Rings``.
 """
 
 import re
@@ -28,7 +28,7 @@ _VARIATION = re.compile(r"VARIATION \d+ NAME")
 
 
 def fits(file: SellerFile) -> bool:
-    """Etsy's names of title, currency, materials and images, and no id of the seller's own."""
+    """Whether it has Etsy's columns of title, currency, materials and images, and no product id."""
     return {"TITLE", "CURRENCY_CODE", "MATERIALS", "IMAGE1"} <= set(file.table.columns) and not flat.fits(file)
 
 
@@ -36,7 +36,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     """A product for each row.
 
     Raises:
-        CatalogError: a product type is required, and nothing gives one.
+        CatalogError: a product type is required but missing.
     """
     columns = file.table.columns
     if _TYPE in file.required and _TYPE not in columns:

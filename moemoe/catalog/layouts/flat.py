@@ -26,20 +26,20 @@ from moemoe.catalog.layouts.nested_labels import plain_label, with_unit
 from moemoe.catalog.layouts.shop_values import as_cell, split_list
 from moemoe.errors import CatalogError
 
-#: Columns of an attribute's name and of its value, numbered: "Attribute 1 name", "spec_value_2"; their plain names.
-#: Columns of one name are told apart as "spec value (2)" here, and as "spec value.1" by pandas.
+#: Plain names of numbered columns of an attribute's name or value: "Attribute 1 name", "spec_value_2". Columns with
+#: equal names become "spec value (2)" here, and "spec value.1" in pandas.
 _NUMBERED = re.compile(
     r"(?P<word>attr(?:ibute)?|spec(?:ification)?|property|feature|(?:product)?option|param(?:eter)?|characteristic|"
     r"customfield|additionalinfo)s?(?P<before>\d*)(?P<part>name|key|label|title|value\(?s?\)?|description|unit)"
     r"(?P<behind>\d*|\(\d+\)|\.\d+)"
 )
-#: What prom.ua calls them.
+#: prom.ua's names of them.
 _OF_PROM = {
     "названиехарактеристики": "attributename",
     "значениехарактеристики": "attributevalue",
     "измерениехарактеристики": "attributeunit",
 }
-#: The same where a number alone stands behind the word, of the name or of the value: "Attribute 1" and "Value 1".
+#: The same with only a number after the word: "Attribute 1" and "Value 1".
 _BARE = re.compile(
     r"(?:(?P<word>attr(?:ibute?)?|spec(?:ification)?|property|feature|option|param(?:eter)?|characteristic|merkmal|"
     r"eigenschaft)|value|wert)(?P<number>\d+)"
@@ -50,21 +50,21 @@ _OF_PAIRS = re.compile(
     r"(?:product|technical|item|article|additional|other)?"
     r"(?:spec|specification|detail|propert(?:y|ie)|characteristic|feature|param|parameter|attr(?:ibute)?)s?"
 )
-#: Of WooCommerce, Magento and Squarespace, and what may stand beside these.
+#: Internal product kinds of WooCommerce, Magento and Squarespace, and kinds that may occur beside these.
 _KINDS = frozenset(("simple", "variable", "variation", "grouped", "configurable", "physical"))
 _FURTHER_KINDS = frozenset(("external", "bundle", "virtual", "downloadable", "digital", "service"))
 _UNIT = re.compile(r"(.+?)(?:units?|uom|unitofmeasure(?:ment)?)")
 _NUMBER = re.compile(r"(?<=.)(?:value|measure(?:ment)?|amount|magnitude)$")
 _BRACKETS = str.maketrans("", "", "()[].")
-LEFT_OUT = "objects and bytes that are no labels, left out of column"
+LEFT_OUT = "objects and bytes that are not labels, left out of column"
 
 
 def further_columns(file: SellerFile) -> list[str]:
-    """The columns that are attributes of a flat table: those that the contract lists, else all that are no others.
+    """The attribute columns of a flat table: those that the contract lists, else all columns without another use.
 
     Raises:
-        CatalogError: a column that is needed or listed is missing, or no column is left; a file that needs no
-            attributes may have further images or bullet points alone.
+        CatalogError: a required or listed column is missing, or no column is left, unless attributes are optional and
+            the file has further images or bullet points.
     """
     table, listed = file.table, file.names.get("attributes", ALL)
     others = [name for name in file.required if name != "attributes"]
@@ -91,8 +91,8 @@ def _column(partition: str, columns: Sequence[str], name: str) -> str:
 
 
 def numbered_columns(columns: Sequence[str]) -> list[dict[str, str]]:
-    """Of each numbered attribute its columns: "name", "value" and perhaps "unit" -> the column."""
-    found: dict[tuple[str, str], dict[str, str]] = {}  # by the begin of the word, as of attr and attribute
+    """For each numbered attribute: "name", "value" and perhaps "unit" -> the column."""
+    found: dict[tuple[str, str], dict[str, str]] = {}  # by the beginning of the word, equal for attr and attribute
     bare: dict[str, str] = {}
     for column in columns:
         name = plain_name(column)
@@ -114,7 +114,7 @@ def numbered_columns(columns: Sequence[str]) -> list[dict[str, str]]:
 
 
 def fits(file: SellerFile) -> bool:
-    """Product id, type and title are there, no column of attributes, and there are further columns."""
+    """Whether it has product id, type and title, further columns, and no column ``attributes``."""
     columns = [unmarked(column).casefold() for column in file.table.columns]
     own = str(file.plain_names().get("attributes", "attributes")).casefold()
     if any(c == own or (c.startswith(f"{own}.") and isinstance(file.table, GridTable)) for c in columns):
@@ -131,7 +131,7 @@ def fits(file: SellerFile) -> bool:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """The rows; the attributes' raw keys are the columns' names."""
+    """The rows; the column names are the raw keys."""
     (keys, sources), known = _columns(file), len(file.table.columns)
     is_listed = not isinstance(file.names.get("attributes", ALL), str)
     numbered = [] if is_listed else numbered_columns(keys)
@@ -175,7 +175,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 
 
 def _numbered_labels(row: Row, file: SellerFile, numbered: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, Any]]:
-    """Name and label of each of a row's ``numbered_columns`` that has both."""
+    """Name and label from each of a row's ``numbered_columns`` with both."""
     for one in numbered:
         name, label = row.get(one["name"]), _label(row.get(one["value"]), file, one["value"])
         if name is not None and label is not None:
@@ -184,7 +184,7 @@ def _numbered_labels(row: Row, file: SellerFile, numbered: Sequence[Mapping[str,
 
 
 def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
-    """The columns that are attributes; catalog column -> the file's. Says so in ``file.became``."""
+    """The attribute columns; catalog column -> the file's. Records both in ``file.became``."""
     keys = further_columns(file)
     needed = [name for name in file.required if name != "attributes"]
     sources = find_columns(file.table.partition, file.table.columns, file.plain_names(), needed)
@@ -199,8 +199,8 @@ def _columns(file: SellerFile) -> tuple[list[str], dict[str, str]]:
 
 
 def _unit_columns(columns: Sequence[str]) -> dict[str, str]:
-    """Columns of numbers -> those of their units, which are called so: "weight" and "weight_unit", or "width - measure"
-    and "width - unit".
+    """Columns of numbers -> the columns of their units: "weight" and "weight_unit", or "width - measure" and
+    "width - unit".
     """
     plain = {column: plain_name(column).translate(_BRACKETS) for column in columns}
     units = {match[1]: column for column, name in plain.items() if (match := _UNIT.fullmatch(name))}
@@ -209,7 +209,7 @@ def _unit_columns(columns: Sequence[str]) -> dict[str, str]:
 
 
 def _check_product_types(file: SellerFile, column: str) -> None:
-    """Raises CatalogError if all product types are what shops call kinds of products."""
+    """Raises CatalogError if all product types are a shop's internal kinds."""
     cells = (as_cell(row.get(column)) for row in file.table.first(50))
     found = dict.fromkeys(cell for cell in cells if cell)
     kinds = {kind for cell in found for kind in split_list(cell.casefold())}
@@ -227,7 +227,7 @@ def _further(
     keys: Sequence[str],
     pictured: Mapping[str, str],
 ) -> dict[str, list[str]]:
-    """The columns of images or bullet points, but those that are something else. Says so in ``file.became``."""
+    """The columns of images or bullet points without another use. Records them in ``file.became``."""
     taken, columns = {*sources.values(), *keys, *pictured}, file.table.columns
     found = listed_columns(column for column in columns if column not in taken)
     if own := [column for column, became in pictured.items() if became == "images"]:
@@ -237,7 +237,7 @@ def _further(
 
 
 def _pairs(value: Any, file: SellerFile, column: str) -> list[tuple[str, Any]] | None:
-    """The attributes that a cell names, if its column is one of such; None if it names none, as a plain label."""
+    """The attributes named in a cell of such a column; None if it names none, like a plain label."""
     if value is None or isinstance(value, bytes) or not _OF_PAIRS.fullmatch(plain_name(column)):
         return None
     given, counts = nested(value), Counter[str]()
@@ -259,9 +259,9 @@ def _pairs(value: Any, file: SellerFile, column: str) -> list[tuple[str, Any]] |
 
 
 def _label(value: Any, file: SellerFile, column: str) -> Any:
-    """A value as a label; None if it is missing, or is no label, which is counted.
+    """A value as a label; None if it is missing, or not a label, which is counted.
 
-    Of one in several languages whoever makes a record of the row chooses.
+    A label in several languages is returned whole; the language is chosen later.
     """
     if has_languages(value):
         return value
@@ -278,7 +278,7 @@ def _label(value: Any, file: SellerFile, column: str) -> Any:
 
 
 def _is_text(value: bytes) -> bool:
-    """Whether bytes are text, as Impala and older writers of Parquet leave them."""
+    """Whether bytes are text, as Impala and older Parquet writers store it."""
     try:
         return "\0" not in value.decode()
     except UnicodeDecodeError:

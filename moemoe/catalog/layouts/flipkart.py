@@ -1,4 +1,4 @@
-"""Flipkart's crawl (PromptCloud's sample on Kaggle): lists as JSON, specifications as Ruby prints a hash."""
+"""Flipkart's crawl (PromptCloud's sample on Kaggle): lists as JSON, specifications as a printed Ruby hash."""
 
 import json
 import re
@@ -21,19 +21,19 @@ _BECAME = {
     "brand": ATTRIBUTE,
     "product_specifications": ATTRIBUTE,
 }
-#: A string (to the end, if it does not end), or what Ruby writes otherwise than JSON.
+#: A string (an unclosed one extends to the end), or Ruby syntax that differs from JSON.
 _RUBY = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?$)|=>|\bnil\b', re.DOTALL)
 _ESCAPE = re.compile(r"\\(u\{[0-9a-fA-F]{1,6}\}|.)", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 
 
 def fits(file: SellerFile) -> bool:
-    """Flipkart's names of the category tree and the specifications."""
+    """Whether it has Flipkart's columns of the category tree and the specifications."""
     return {"uniq_id", "product_category_tree", "product_specifications"} <= set(file.table.columns)
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each row; one whose specifications cannot be read is a RowError."""
+    """A product for each row; a RowError if its specifications cannot be read."""
     file.became.update({column: _BECAME[column] for column in file.table.columns if column in _BECAME})
     yield from each_row(file.filled_rows(), _product)
 
@@ -56,7 +56,7 @@ def _product(row: Row) -> Row:
 
 
 def _product_type(tree: list[str], title: str, brand: str) -> str | None:
-    """The last category: behind it the tree often goes on with brand and type, and with the title, whole or cut."""
+    """The last category; after it the tree often has the brand, the type, and the title, whole or truncated."""
     for name in reversed(tree):
         as_compared = name.casefold().removesuffix("...").rstrip()
         is_title = name is tree[-1] and bool(title) and title.casefold().startswith(as_compared)
@@ -67,9 +67,9 @@ def _product_type(tree: list[str], title: str, brand: str) -> str | None:
 
 
 def _list(cell: Any) -> list[str]:
-    """The texts of a list; another text is the only one."""
+    """The texts of a list; any other text is the only item."""
     text = as_cell(cell)
-    if text == "nil":  # what Ruby prints where nothing is
+    if text == "nil":  # Ruby's null
         return []
     found = nested(text)
     if isinstance(found, str) and text.startswith("["):
@@ -78,7 +78,7 @@ def _list(cell: Any) -> list[str]:
 
 
 def _specifications(cell: Any) -> Iterator[tuple[str, str]]:
-    """Key and value of each specification; one without key goes under the column's name."""
+    """Key and value of each specification; those without a key get the column's name."""
     if not as_cell(cell):
         return
     found = _parse_ruby(as_cell(cell))
@@ -89,17 +89,17 @@ def _specifications(cell: Any) -> Iterator[tuple[str, str]]:
 
 
 def _parse_ruby(text: str) -> Any:
-    """A hash as Ruby prints it: ``{"a"=>[1, nil]}``, or as Python does, with which many have worked on it.
+    """Parses a hash printed by Ruby, ``{"a"=>[1, nil]}``, or by Python, if the file was processed with it.
 
     Raises:
-        RowError: it is none, or was cut.
+        RowError: it is not a hash, or is truncated.
     """
     try:
         return json.loads(_RUBY.sub(_as_json, text))
     except (ValueError, RecursionError) as error:
         if isinstance(found := nested(text), dict):
             return found
-        detail = f"product_specifications are no Ruby hash: {text[:200]!r}"
+        detail = f"product_specifications are not a Ruby hash: {text[:200]!r}"
         raise RowError("attributes", "attributes are not a map", detail) from error
 
 

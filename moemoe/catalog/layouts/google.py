@@ -1,7 +1,7 @@
-"""Google Merchant Center's product data, which other shopping channels read too: TSV, CSV, an XML feed (RSS, Atom), or
-answers of the Content API.
+"""Google Merchant Center's product data, also used by other shopping channels: TSV, CSV, an XML feed (RSS, Atom), or
+responses of the Content API.
 
-Each item is a product of its own: variants, which an item_group_id joins, have their own title, color and image.
+Each item is a product: the variants of an item_group_id have their own title, color and image.
 """
 
 import re
@@ -32,8 +32,8 @@ _BECAME = {
     "structured_title": "title",
     "description": "description, bullet_points",
     "structured_description": "description",
-    "content": "description where there is none",
-    "summary": "description where there is none",
+    "content": "description if there is no other",
+    "summary": "description if there is no other",
     "product_type": f"product_type, {ATTRIBUTE}",
     "google_product_category": f"{ATTRIBUTE}, product_type where product_type is empty",
     "fb_product_category": f"{ATTRIBUTE}, product_type where both are empty",
@@ -42,11 +42,11 @@ _BECAME = {
     "additional_image_link": "image",
     "image.url": "image",
     "product_detail": ATTRIBUTE,
-    "offer_id": "product_id where there is no id",
+    "offer_id": "product_id if there is no id",
     "target_country": "marketplace",
     "feed_label": "marketplace",
 }
-#: What Google's specification knows about price, stock, delivery and campaigns, not about the product.
+#: Columns of Google's specification on price, stock, delivery and campaigns, not on the product.
 _COMMERCE = frozenset(
     (
         *("link", "mobile_link", "canonical_link", "link_template", "mobile_link_template", "lifestyle_image_link"),
@@ -65,7 +65,7 @@ _COMMERCE = frozenset(
         *("kind", "source", "pickup_method", "pickup_sla", "shopping_ads_excluded_countries"),  # of the Content API
     )
 )
-#: Its labels that have several words in their name.
+#: Attributes with several words in their name.
 _OF_WORDS = frozenset(
     (
         *("age_group", "size_type", "size_system", "product_length", "product_width", "product_height"),
@@ -73,7 +73,7 @@ _OF_WORDS = frozenset(
         "max_energy_efficiency_class",
     )
 )
-#: What the Content API calls attributes that have several values -> their names in feeds.
+#: The Content API's names of multi-valued attributes -> their names in feeds.
 _PLURALS = {
     **{"additional_image_links": "additional_image_link", "product_types": "product_type", "sizes": "size"},
     **{"product_details": "product_detail", "product_highlights": "product_highlight", "taxes": "tax"},
@@ -82,7 +82,7 @@ _PLURALS = {
     **{"lifestyle_image_links": "lifestyle_image_link", "ads_labels": "adwords_labels"},
     **{"ads_grouping": "adwords_grouping", **{f"custom_label{n}": f"custom_label_{n}" for n in range(5)}},
 }
-#: The roots of Google's categories that have an "&", as the last word behind a comma has within a name.
+#: Root categories with an "&": like the last word of a name with commas.
 _ROOTS = frozenset(
     (
         *("Animals & Pet Supplies", "Apparel & Accessories", "Arts & Entertainment", "Baby & Toddler"),
@@ -90,16 +90,16 @@ _ROOTS = frozenset(
         *("Religious & Ceremonial", "Toys & Games", "Vehicles & Parts"),
     )
 )
-#: Of columns that Meta's template has several of: "style[0]", "image[0].url".
+#: Meta's numbered columns: "style[0]", "image[0].url".
 _INDEX = re.compile(r"\[\d+\]")
 _CAMEL, _BLANKS = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"[\s-]")
 _DETAIL = "product_detail"
-#: Google's separator between several values of these.
+#: Separators between several values of these attributes.
 _SLASHED = ("color", "material")
 
 
 def fits(file: SellerFile) -> bool:
-    """Google's names of the id, title and image, with one that only product data has; in XML its namespace suffices."""
+    """Whether it has Google's id, title and image, and a column that only product data has, or in XML its namespace."""
     columns = file.table.columns
     if file.table.format == "XML" and ("g:id" in columns or {"g:title", "g:image_link"} <= set(columns)):
         return True
@@ -119,7 +119,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     _say_what_became(file)
     try:
         yield from each_row(file.filled_rows(), lambda row: _product(row, is_xml, is_grid))
-    finally:  # later items of a feed may have others
+    finally:  # later items of a feed may have further columns
         _say_what_became(file)
 
 
@@ -136,19 +136,19 @@ def _product(row: Row, is_xml: bool, is_grid: bool) -> Row:
         if _is_index(column):
             continue
         name = _name(column)
-        # a header may have a name twice; a feed's g:title stands in for its title
+        # a header may repeat a name; a feed's g:title takes precedence over its title
         is_further = name in given and not is_xml
         given[name] = [*_listed(given[name]), *_listed(row[column])] if is_further else row[column]
 
     def values(name: str) -> list[Any]:
-        """The values of an attribute: of XML the elements of that name, else the cell."""
+        """The values of an attribute: in XML the elements of that name, else the cell."""
         return _listed(given.get(name))
 
     def text(name: str) -> str | None:
         return next((text for text in map(_text, values(name)) if text), None)
 
     def has_items(name: str) -> bool:
-        """Whether the values of an attribute that may repeat stand apart: in a cell they are one text."""
+        """Whether the values of a repeated attribute are separate; in a cell they are one text."""
         return is_xml or (isinstance(given.get(name), list) and not is_grid)
 
     def several(name: str) -> list[str]:
@@ -187,8 +187,8 @@ def _listed(value: Any) -> list[Any]:
 def _details(values: list[Any]) -> Iterator[tuple[str, str]]:
     """Name and value of product details: elements of that name, or "section:name:value, section:name:value".
 
-    A section may be missing, and a part without a colon is the end of the value before it. A value without a name goes
-    under the column's.
+    The section may be missing; a part without a colon continues the value before it. A value without a name gets the
+    column's name.
     """
     for value in values:
         if isinstance(value, dict):
@@ -212,14 +212,14 @@ def _details(values: list[Any]) -> Iterator[tuple[str, str]]:
 
 
 def _first_path(cell: str | None) -> str | None:
-    """The first of several category paths, which is the one that Google reads."""
+    """The first of several category paths, the one that Google uses."""
     paths = _with_whole_names(split_list(cell))
     is_list = bool(cell) and ('"' in str(cell) or all(">" in path for path in paths))
     return paths[0] if is_list and paths else cell
 
 
 def _with_whole_names(paths: Sequence[str]) -> list[str]:
-    """The paths, whose names may have commas as Google's do: "Bags > Handbags, Wallets & Cases > Handbags" is one."""
+    """The paths, rejoined where a name has commas: "Bags > Handbags, Wallets & Cases > Handbags" is one path."""
     found: list[str] = []
     for path in paths:
         root = path.partition(">")[0].strip()
@@ -232,7 +232,7 @@ def _with_whole_names(paths: Sequence[str]) -> list[str]:
 
 
 def _text(value: Any) -> str | None:
-    """A value as text; of elements their text, of measures the unit too, of structured titles the content."""
+    """A value as text: an element's text, a measure with its unit, a structured title's content."""
     if isinstance(value, list):
         value = "\n".join(filter(None, map(_text, value)))
     if isinstance(value, dict):
@@ -244,7 +244,7 @@ def _text(value: Any) -> str | None:
 
 @lru_cache(4096)
 def _name(column: str) -> str:
-    """Google's name of a column, however it is spelled: "g:image_link", "Image Link", "shipping(country:price)"."""
+    """Google's name of a column in any spelling: "g:image_link", "Image Link", "shipping(country:price)"."""
     column = unmarked(column)
     words = _CAMEL.sub("_", column).casefold()  # of Google's API: "imageLink"
     if words in _PLURALS:
@@ -259,7 +259,7 @@ def _name(column: str) -> str:
 
 @lru_cache(4096)
 def _is_index(column: str) -> bool:
-    """Whether a column has pandas' numbers of the rows."""
+    """Whether a column is pandas' row index."""
     return bool(INDEXES.fullmatch(column.strip()))
 
 

@@ -1,4 +1,4 @@
-"""A shop's HTML body -> paragraphs and bullet points of plain text."""
+"""Converts a shop's HTML body to paragraphs and bullet points of plain text."""
 
 import html
 import re
@@ -9,7 +9,7 @@ from typing import Any
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.contract.cell_text import as_text
 
-#: Elements whose content nobody reads as text.
+#: Elements whose content is dropped.
 _HIDDEN = frozenset(("script", "style", "template", "noscript", "iframe", "object", "svg", "head"))
 #: Elements that begin and end a line.
 _BLOCKS = frozenset(
@@ -23,17 +23,17 @@ _LISTS = frozenset(("ul", "ol"))
 _CELLS = frozenset(("td", "th"))
 #: A tag as a browser sees it: "sizes <5 and >3" has none.
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<!--|<!\[CDATA\[|<!doctype", re.IGNORECASE)
-#: Declarations, and a < that opens no tag: there html.parser would search the whole body for its end, each time.
+#: Declarations, and a < that opens no tag: html.parser would search the rest of the body for the end of each.
 _NO_TAG = re.compile(r"(<!\[CDATA\[|\]\]>|<[!?][^<>]*>)|<(?![a-zA-Z/][^<>]*>)")
-#: What is left of an entity that was escaped twice.
+#: The rest of an entity that was escaped twice.
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]*|#\d+|#x[0-9a-fA-F]+);")
-#: A longer body is no description; what comes after is left out.
+#: Characters of a body that are read; the rest is dropped.
 MAX_CHARACTERS = 1_000_000
 
 
 @dataclass
 class HtmlText:
-    """The text of a body: ``paragraphs`` in their order, and the items of its lists as ``bullet_points``."""
+    """The text of a body: its ``paragraphs`` in order, and the items of its lists as ``bullet_points``."""
 
     paragraphs: list[str] = field(default_factory=list)
     bullet_points: list[str] = field(default_factory=list)
@@ -45,9 +45,9 @@ class HtmlText:
 
 
 def html_text(body: Any) -> HtmlText:
-    """The text of an HTML body, of plain text its lines; entities are resolved, scripts, styles and comments left out.
+    """The text of an HTML body, or the lines of plain text; resolves entities, drops scripts, styles and comments.
 
-    What was escaped twice ("&lt;p&gt;" in a feed, "&amp;amp;") is resolved twice.
+    Text that was escaped twice ("&lt;p&gt;" in a feed, "&amp;amp;") is unescaped twice.
 
     Raises:
         RowError: the body is a list or an object.
@@ -92,8 +92,8 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self._found = HtmlText()
         self._line: list[str] = []
-        self._hidden: list[str] = []  # the elements that hide what is read now, the outermost first
-        self._lists = 0  # how many are open
+        self._hidden: list[str] = []  # the open elements that hide their content, outermost first
+        self._lists = 0  # number of open ones
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
         if tag in _HIDDEN:
@@ -120,7 +120,7 @@ class _Reader(HTMLParser):
             self._line.append(data)
 
     def finished(self) -> HtmlText:
-        """What was found, the last line included."""
+        """The result, including the last line."""
         self._end_line()
         return self._found
 

@@ -1,4 +1,4 @@
-"""Rows of one product that need not stand together, brought together in memory that does not grow with the file."""
+"""Joins the rows of each product, wherever they are in the file, in constant memory."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ from typing import Any
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row
 
-#: A large file is joined in so many parts, one after the other.
+#: Number of parts in which a large file is joined, one after the other.
 PARTS = 64
 
 Join = Callable[[Iterator[Row | RowError]], Iterator[Row | RowError]]
@@ -21,20 +21,20 @@ Join = Callable[[Iterator[Row | RowError]], Iterator[Row | RowError]]
 def joined(
     rows: Iterator[Row | RowError], key: Callable[[Row], str], join: Join, in_memory: int
 ) -> Iterator[Row | RowError]:
-    """What ``join`` makes of all rows, or of parts of a large file, which it writes to temporary files.
+    """Applies ``join`` to all rows, or to each part of a large file, written to temporary files.
 
-    RowErrors of a large file come at once.
+    RowErrors of a large file are yielded immediately.
 
     Args:
-        key: rows that have the same one are in one part, in their order.
-        in_memory: a file with at most so many rows is joined at once.
+        key: rows with the same key are in one part, in their order.
+        in_memory: a file with at most this many rows is joined in one go.
     """
     first = list(islice(rows, in_memory + 1))
     if len(first) <= in_memory:
         yield from join(iter(first))
         return
     rows = chain(first, rows)
-    del first  # what it holds goes with the writing
+    del first  # frees the rows, which are in the files now
     with ExitStack() as stack:
         parts = [stack.enter_context(TemporaryFile("w+", encoding="utf-8")) for _ in range(PARTS)]
         for row in rows:

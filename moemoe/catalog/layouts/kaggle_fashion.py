@@ -1,6 +1,6 @@
 """Kaggle's Fashion Product Images: ``styles.csv`` with photos beside it, and ``images.csv`` with their URLs.
 
-Titles with commas are not quoted there. No other column has a comma in it, so that such a row has one reading.
+Titles with commas are not quoted. No other column has commas, so such a row is unambiguous.
 """
 
 from collections.abc import Iterator
@@ -12,18 +12,18 @@ from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.shop_values import as_cell
 from moemoe.storage import exists, join
 
-#: The image is a column of the same data on Hugging Face alone.
+#: Only on Hugging Face the data have a column with the image.
 _BECAME = {"id": "product_id", "articleType": "product_type", "productDisplayName": "title", "image": "image"}
 _ATTRIBUTES = ("gender", "masterCategory", "subCategory", "baseColour", "season", "year", "usage")
 _TITLE = "productDisplayName"
 _NAMES = (*_BECAME, *_ATTRIBUTES, "filename", "link")
 REPAIRED = "rows with unquoted commas in the title repaired"
-#: Rows of which one must have a photo beside the file, else the URLs of ``images.csv`` are taken.
+#: First rows, of which one must have a photo beside the file; otherwise the URLs of ``images.csv`` are used.
 _TRIED = 20
 
 
 def fits(file: SellerFile) -> bool:
-    """Its names of type and title; or, of ``images.csv``, name and link of photos beside a ``styles.csv``."""
+    """Whether it has its columns of type and title, or is ``images.csv`` with links, beside a ``styles.csv``."""
     columns = set(file.table.columns)
     return {"id", "articleType", "masterCategory", _TITLE} <= columns or _is_links(file)
 
@@ -33,7 +33,7 @@ def _is_links(file: SellerFile) -> bool:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each row; ``images.csv`` gives none."""
+    """A product for each row; ``images.csv`` has none."""
     if file.table.columns == ["filename", "link"]:
         file.became.update(dict.fromkeys(file.table.columns, "image, of styles.csv"))
         return
@@ -63,7 +63,7 @@ def _photo(product_id: Any) -> str:
 
 
 def _mended(error: RowError, table: Any) -> Row | None:
-    """The row of a record with too many cells, which all belong to the title; None if it is another error."""
+    """The row of a record whose surplus cells belong to the title; None for other errors."""
     cells = getattr(error, "cells", None)
     if not isinstance(table, GridTable) or not cells or len(cells) <= len(table.header):
         return None
@@ -77,7 +77,7 @@ def _mended(error: RowError, table: Any) -> Row | None:
 
 
 def _links(file: SellerFile) -> dict[str, str] | None:
-    """Name -> URL of the photos by ``images.csv``; None if there are photos beside the file, or no such list."""
+    """Name -> URL of the photos in ``images.csv``; None if there are photos beside the file, or no such list."""
     folder = file.table.partition.rpartition("/")[0]
     tried = [_photo(row.get("id")) for row in file.table.first(_TRIED)]
     if any(exists(join(folder, photo)) for photo in tried):

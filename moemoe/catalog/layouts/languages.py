@@ -1,7 +1,7 @@
-"""Texts that come in several languages: a product is read in one, its market's.
+"""Texts in several languages: a product is read in one of them, its marketplace's.
 
-Of the languages that its title is in, one whose tag names the market's country (``en_IN``; English first), else one
-that is spoken there, else English, else the first by the alphabet. A text that is not in it is taken by the same rule.
+The choice is among the title's languages: one whose tag has the marketplace's country (``en_IN``; English first), else
+one spoken there, else English, else the first in the alphabet. The same rule applies to texts that lack this language.
 """
 
 import re
@@ -11,39 +11,39 @@ from typing import Any
 from moemoe.catalog.formats.printed import nested
 from moemoe.language_tags import is_tag, preference
 
-#: What an entry calls its language, and its text.
+#: Keys of an entry's language and text.
 TAGS = ("language_tag", "language", "lang", "locale", "@language")
 _TEXTS = ("value", "text", "@value", "label", "name", "data")
-#: Columns whose texts may be an object from language to text.
+#: Columns whose texts may be objects from language to text.
 _COLUMNS = ("title", "product_type", "description", "bullet_points")
-#: Codes that are more often names of something else, where an object has nothing else.
+#: Codes that usually mean something else if they are an object's only key.
 _NAMES = frozenset(("id", "no"))
-#: Where a text of JSON may have an object from language to text.
+#: Marks of an object from language to text within JSON.
 _BY_LANGUAGE = re.compile(r"""(?:^|[:\[,])\s*\{\s*["'][A-Za-z]{2,3}(?:[-_]\w+)*["']\s*:""")
 _LETTER = re.compile(r"[^\W\d_]")
 CHOSEN = "products with texts in several languages, read in their market's"
 
 
 def has_languages(value: Any) -> bool:
-    """Whether a label is a list of texts that say their language, or an object from language to text."""
+    """Whether a label is a list of texts with language tags, or an object from language to text."""
     return is_tagged(value) or bool(_label_entries(value))
 
 
 def is_tagged(value: Any) -> bool:
-    """Whether a value is a list of texts that say their language."""
+    """Whether a value is a list of texts with language tags."""
     return _begins_with_object(value) and any(
         _tag(one) is not None and _text(one) is not None for one in _objects(value)
     )
 
 
 def language_of(value: Any, country: str) -> str:
-    """The language in which to read a product that has these titles."""
+    """The language in which to read a product with these titles."""
     tags = [_tag(one) or "" for one in _filled(value)]
     return min(tags, key=lambda tag: preference(tag, "", country), default="")
 
 
 def in_language(value: Any, language: str, country: str) -> list[dict[str, Any]]:
-    """The entries of a list in one language; those without language are in all, an empty one is in none."""
+    """The entries of a list in one language; untagged entries belong to all languages, empty ones to none."""
     entries = _filled(value)
     tags = {tag for one in entries if (tag := _tag(one))}
     best = min(tags, key=lambda tag: preference(tag, language, country), default=None)
@@ -51,7 +51,7 @@ def in_language(value: Any, language: str, country: str) -> list[dict[str, Any]]
 
 
 def in_its_markets_language(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A row under the catalog's columns, each text and label in one language; a row without such texts as it is."""
+    """A row with each text and label in one language; a row without such texts is returned unchanged."""
     if not _may_have_languages(row):
         return row
     found = {name: entries for name in _COLUMNS if (entries := _entries(row.get(name))) is not None}
@@ -70,11 +70,9 @@ def in_its_markets_language(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _labels(value: Any, language: str, country: str) -> Any:
-    """Labels with the entries in one language alone, wherever they stand; without any that say theirs, ``value``.
+    """Labels reduced to the entries in one language, at any depth; ``value`` itself if none has a language.
 
-    Of an object from language to text the text remains.
-
-    What an entry has beside its language stays, such as a unit.
+    An object from language to text becomes the text. Other keys of an entry, such as a unit, stay.
     """
     if isinstance(value, str):
         parsed = nested(value) if _is_of_objects(value) else value
@@ -94,7 +92,7 @@ def _labels(value: Any, language: str, country: str) -> Any:
 
 
 def _may_have_languages(row: Mapping[str, Any]) -> bool:
-    """Whether any text or label may be an object, or a list that begins with one: of nearly every row none is."""
+    """Whether any text or label may be an object, or a list that begins with one; rarely true."""
     for name in _COLUMNS:
         value = row.get(name)
         if type(value) is dict or _begins_with_object(value) or (type(value) is str and _is_written(value)):
@@ -114,21 +112,21 @@ def _may_be_tagged(label: Any) -> bool:
 
 
 def _entries(value: Any) -> list[Any] | None:
-    """The texts of a column as a list of entries with their languages; None if they do not say them."""
+    """The texts of a column as a list of entries with languages; None if they have none."""
     if type(value) is str and _is_written(value):
         value = nested(value)
     return _by_language(value) or (value if is_tagged(value) else None)
 
 
 def _by_language(value: Any) -> list[dict[str, Any]]:
-    """The entries of an object from language to text; none of anything else."""
+    """The entries of an object from language to text; empty for anything else."""
     if not isinstance(value, dict) or not all(is_tag(str(key)) for key in value) or not value.keys() - _NAMES:
         return []
     return [{TAGS[0]: str(key), _TEXTS[0]: text} for key, text in value.items()]
 
 
 def _label_entries(value: Any) -> list[dict[str, Any]]:
-    """The same of a label, which has words: ``{"eu": "41", "uk": "7"}`` are sizes in several countries."""
+    """The same for a label, which must have words: ``{"eu": "41", "uk": "7"}`` are sizes in several countries."""
     entries = _by_language(value)
     texts = [text for one in entries if (text := _text(one)) is not None]
     has_words = all(isinstance(text, str) for text in texts) and any(map(_LETTER.search, texts))
@@ -140,12 +138,12 @@ def _begins_with_object(value: Any) -> bool:
 
 
 def _is_of_objects(text: str) -> bool:
-    """Whether a text may be JSON that holds texts with their languages."""
+    """Whether a text may be JSON with texts and their languages."""
     return text[:1] in ("[", "{") and ("lang" in text or "locale" in text or _BY_LANGUAGE.search(text) is not None)
 
 
 def _is_written(text: str) -> bool:
-    """Whether a column's text may be JSON of texts in several languages: not every list of bullet points."""
+    """Whether a column's text may be JSON with texts in several languages, unlike most lists of bullet points."""
     return text[:1] == "{" or _is_of_objects(text)
 
 
@@ -154,7 +152,7 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 
 def _filled(value: Any) -> list[dict[str, Any]]:
-    """The entries that are not a translation still to be written."""
+    """The entries without empty translations."""
     return [one for one in _objects(value) if _tag(one) is None or _text(one) not in (None, "", [])]
 
 
@@ -163,7 +161,7 @@ def _text(entry: Mapping[str, Any]) -> Any:
 
 
 def _without_tag(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry as labels have it, with its text as ``value``."""
+    """An entry in the form of a label, with its text as ``value``."""
     tags = {name for name in TAGS if is_tag(str(entry.get(name) or ""))}
     rest = {name: part for name, part in entry.items() if name not in tags}
     named = next((name for name in ("text", "@value", "data") if name in rest and "value" not in rest), None)
@@ -171,5 +169,5 @@ def _without_tag(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tag(entry: Mapping[str, Any]) -> str | None:
-    """The language of an entry, such as en_IN; None if it says none."""
+    """The language of an entry, such as en_IN; None if it has none."""
     return next((tag for name in TAGS if is_tag(tag := str(entry.get(name) or ""))), None)

@@ -1,4 +1,4 @@
-"""What a layout is, and the file that it reads."""
+"""The description of a layout, and the file that it reads."""
 
 import re
 from collections import Counter
@@ -10,25 +10,25 @@ from moemoe.catalog.formats.table import Row, Table
 from moemoe.errors import CatalogError
 
 ATTRIBUTE, UNUSED = "attribute", "unused"
-#: In the contract, ``columns: {attributes: "*"}``: every further column is one.
+#: In the contract, ``columns: {attributes: "*"}``: every further column is an attribute.
 ALL = "*"
-#: What became of the columns without which a row of cells is no product's.
+#: Uses of the columns that every product's row must have.
 _NEEDED = re.compile(r"(product_id|product_type|title)\b")
-#: In the metadata of a Hugging Face image folder, the files that lie beside it.
+#: Columns with the image files in the metadata of a Hugging Face image folder.
 _FOLDER, _FILE_NAMES = "metadata", {"image": "file_name", "images": "file_names"}
 
 
 @dataclass
 class SellerFile:
-    """One file of a catalog, opened, and what a layout tells of it.
+    """One opened file of a catalog, and what its layout records.
 
     Args:
-        table: its rows under its own columns.
-        names: catalog column -> what the contract calls it (``Contract.columns``).
+        table: its rows under the file's own columns.
+        names: catalog column -> the contract's name for it (``Contract.columns``).
         required: the catalog columns that the file must have; backfill needs no labels.
-        beside: opens a file by its path relative to this one's folder; None if there is none.
-        became: column -> what became of it: a catalog column, ``ATTRIBUTE``, or a few words.
-        counts: what was done to rows on the way -> how many of them.
+        beside: opens a file by its path relative to this one's folder; None if absent.
+        became: column -> its use: a catalog column, ``ATTRIBUTE``, or a few words.
+        counts: what was skipped or repaired -> number of rows.
     """
 
     table: Table
@@ -39,7 +39,7 @@ class SellerFile:
     counts: Counter[str] = field(default_factory=Counter)
 
     def plain_names(self) -> dict[str, str]:
-        """The contract's names of single columns, and those of the images in a Hugging Face image folder."""
+        """The contract's names of single columns, and the image columns of a Hugging Face image folder."""
         named = {name: own for name, own in self.names.items() if isinstance(own, str) and own != ALL}
         if self.table.partition.rpartition("/")[2].partition(".")[0] == _FOLDER:
             columns = self.table.columns
@@ -47,18 +47,18 @@ class SellerFile:
         return named
 
     def check_product_type(self, found: bool, names: str) -> None:
-        """Raises CatalogError if a product type is required and no column is there to give it."""
+        """Raises CatalogError if a product type is required but no column has it."""
         if "product_type" in self.required and not found:
             raise CatalogError(f"{self.table.partition} has no {names}, which becomes the product type; export it too")
 
     def filled_rows(self) -> Iterator[Row | RowError]:
-        """The table's rows but blank ones, which spreadsheets have at their end."""
+        """The table's rows without blank ones, which spreadsheets have at their end."""
         return (row for row in self.table.filled_rows() if isinstance(row, RowError) or row)
 
     def cells_needed(self) -> int:
-        """How many cells a row must have at least, so that id, product type and title are among them; 0 if all.
+        """The least number of leading cells that includes id, product type and title; 0 for all cells.
 
-        Layouts say what becomes of the columns before they read the first row.
+        Layouts record the use of the columns before they read the first row.
         """
         columns = [column for column in self.table.columns if column not in self.table.constants]
         needed = {i: found[1] for i, c in enumerate(columns) if (found := _NEEDED.match(self.became.get(c, "")))}
@@ -67,16 +67,16 @@ class SellerFile:
 
 @dataclass(frozen=True)
 class Layout:
-    """A shape of sellers' files.
+    """A form of sellers' files.
 
     Args:
-        name: what ``--layout`` takes.
-        about: in a few words that go on "the file is": "a product export of Shopify".
-        fits: whether a file has this shape.
+        name: the value of ``--layout``.
+        about: completes the sentence "the file is ...": "a product export of Shopify".
+        fits: whether a file has this form.
         rows: its rows under the catalog's columns; see the package's description.
-        nearly: of a file that no layout fits, what keeps it from this one and what to do; None if it is another's.
-        names: its columns as its module spells them, 1 for any number: a file's come under these if they differ in
-            case, blanks, hyphens and underscores alone. Attributes that may be called anything are left out.
+        nearly: for a file that no layout fits, why it does not fit this one and what to do; None if unrelated.
+        names: its columns in the module's spelling, with 1 for any number: a file's columns that differ only in case,
+            blanks, hyphens and underscores are renamed to these. Freely named attributes are not included.
     """
 
     name: str

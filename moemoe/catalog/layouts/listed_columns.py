@@ -1,6 +1,6 @@
-"""Images and bullet points that have a column each: "Image 2", "additional_image_link", "bullet_point_1".
+"""Columns with one image or bullet point each: "Image 2", "additional_image_link", "bullet_point_1".
 
-Also several columns of one name, which are told apart as "bullet_point (2)" here and as "bullet_point.1" by pandas.
+Also several columns with the same name, which become "bullet_point (2)" here and "bullet_point.1" in pandas.
 """
 
 import re
@@ -30,7 +30,7 @@ _NAMES = {
         rf"(?:{_NUMBER}|{_AGAIN})|(?:key)?bulletpoint|(?:product)?highlights|(?:unique)?sellingpoints|keyfeatures"
     ),
 }
-#: Words for an image in names of columns, for one that is a smaller copy, and for one that shows no product.
+#: Words in column names for images, and for images that do not show the product.
 _CALLED_IMAGE = re.compile(
     "image|img|picture|photo|thumb|gallery|bild|foto|imagen|imagem|immagin|afbeelding|zdjęci|фото|изображ|画像|图片|圖片",
     re.IGNORECASE,
@@ -43,13 +43,13 @@ OF_SMALL, OF_OTHERS = f"{UNUSED}; small copies of images", f"{UNUSED}; images of
 
 
 def pictured_columns(columns: Iterable[str], rows: Sequence[Mapping[str, Any]], has_image: bool) -> dict[str, str]:
-    """The columns of which each cell in some rows is a path of an image; or a link or bytes, if the name says image.
+    """The columns whose filled cells are all image paths in these rows, or links or bytes if the name means image.
 
     Args:
         has_image: whether other columns have images.
 
     Returns:
-        column -> what becomes of it: "images", unless they are small copies beside others, or of something else.
+        column -> its use: "images", unless they are small copies beside other images, or show something else.
     """
     found = {}
     for column in columns:
@@ -80,9 +80,9 @@ def _is_image(one: Any, is_called: bool) -> bool:
 
 
 def listed_columns(columns: Iterable[str]) -> dict[str, list[str]]:
-    """``images`` and ``bullet_points`` -> the columns of one each, in the order of the file.
+    """``images`` and ``bullet_points`` -> their columns with one item each, in the order of the file.
 
-    One that is numbered 0 is one of them if 1 is there too.
+    A column numbered 0 is included if there is a column 1.
     """
     plain = {column: plain_name(column) for column in columns}
     named = set(plain.values())
@@ -94,11 +94,11 @@ def listed_columns(columns: Iterable[str]) -> dict[str, list[str]]:
 
 
 def listed_in(file: SellerFile, sources: Mapping[str, str], others: Collection[str]) -> dict[str, list[str]]:
-    """The columns of a file's further images, which its names say, and bullet points. Says so in ``file.became``.
+    """A file's columns of further images, by their names, and of bullet points. Records them in ``file.became``.
 
     Args:
         sources: catalog column -> the file's.
-        others: columns that are something else too.
+        others: columns with another use.
     """
     table = file.table
     left = [c for c in table.columns if c not in {*sources.values(), *others} and c not in table.constants]
@@ -117,7 +117,7 @@ def listed_in(file: SellerFile, sources: Mapping[str, str], others: Collection[s
 
 
 def add_listed(row: dict[str, Any], given: Mapping[str, Any], columns: Mapping[str, Sequence[str]]) -> None:
-    """Adds to a row, under the catalog's columns, what the file's row ``given`` has in ``columns``."""
+    """Adds the values in ``columns`` of the file's row ``given`` to the catalog's columns of ``row``."""
     for name, own in columns.items():
         values = [value for column in own if (value := given.get(column)) is not None]
         if values and name == "images":
@@ -128,7 +128,7 @@ def add_listed(row: dict[str, Any], given: Mapping[str, Any], columns: Mapping[s
 
 
 def _images(value: Any) -> list[Any]:
-    """The images of a cell, which may hold several URLs."""
+    """The images of a cell, which may have several URLs."""
     value = nested(value)
     if isinstance(value, str):
         return [path for line in value.splitlines() for path in split_urls(line)]

@@ -1,7 +1,7 @@
-"""Long form: a row for each attribute of a product, with the attribute's name and its value in two columns.
+"""Long form: a row for each attribute of a product, with the attribute's name and value in two columns.
 
-``pandas.melt`` and databases of key and value write this, ImplicitAVE's and other research data sets too. The rows of a
-product need not follow each other.
+``pandas.melt`` and key-value databases write this form; ImplicitAVE and other research data sets use it. The rows of a
+product need not be adjacent.
 """
 
 import re
@@ -17,13 +17,13 @@ from moemoe.catalog.layouts.listed_columns import add_listed, listed_in
 from moemoe.catalog.layouts.nested_labels import with_unit
 from moemoe.errors import CatalogError
 
-#: Plain names of the two columns, attribute's name and attribute's value, that say it by two words: "Spec Name".
+#: Plain names of the columns of the attribute's name and value, with two words: "Spec Name".
 _NAME = re.compile(
     r"(attr|attribute|spec|specification|property|feature|param|parameter|characteristic|option)s?"
     r"(?:name|key|label)s?"
 )
 _VALUE = "{}s?values?"
-#: And those that do not.
+#: Other pairs of plain names.
 PAIRS = (
     ("attribute", "value"),
     ("attribute", "attributevalue"),
@@ -35,30 +35,30 @@ PAIRS = (
     *(("merkmal", "wert"), ("eigenschaft", "wert"), ("attribut", "wert"), ("attribut", "valeur")),
     *(("caractéristique", "valeur"), ("atributo", "valor"), ("característica", "valor"), ("attributo", "valore")),
 )
-#: Of the column that has the unit of a number.
+#: Plain names of the column with the unit of a number.
 UNITS = re.compile(r"(?:(?:attribute|value|property|spec|specification|feature)?(?:units?|uom|unitofmeasure)|einheit)")
-#: What else such tables call the catalog's columns, by plain names.
+#: Other names of the catalog's columns in such tables, as plain names.
 OTHER_NAMES = {
     "product_id": ("id", "sku", "asin", "itemid"),
     "product_type": ("category", "type"),
     "title": ("texts", "text", "name", "productname"),
     "image": ("imagepath", "imageurl"),
 }
-#: How a second column of one name is told apart, by us and by pandas: a flat table has a pair of them for each label.
+#: Suffixes of a second column with the same name, here and in pandas: flat tables have a pair per label.
 _AGAIN = ("(2)", ".1")
 _NEEDED = ("product_id", "product_type", "title")
 #: ImplicitAVE puts this before each title.
 _TITLE = "[Title]"
-#: A later row of the product may have what its first one lacks.
+#: Values that a later row of the product may replace.
 _BLANK: tuple[Any, ...] = (None, "", [])
-DISAGREE = "rows whose title, product type or another column differs from that of their product's first row"
-#: A file with at most so many rows is joined in memory.
+DISAGREE = "rows that differ from their product's first row in the title, product type or another column"
+#: A file with at most this many rows is joined in memory.
 ROWS_IN_MEMORY = 200_000
-UNNAMED = "rows with an attribute's value without its name, which is left out"
+UNNAMED = "attribute values without a name, left out"
 
 
 def _columns(file: SellerFile) -> tuple[dict[str, str], str, str] | None:
-    """The catalog's columns, those of the attributes' names and values; None if the table has another form."""
+    """The catalog's columns, and the columns of attribute names and values; None if the table has another form."""
     columns = {plain_name(column): column for column in reversed(file.table.columns)}
     pair = _pair(columns)
     if pair is None or any(f"{plain_name(pair[0])}{again}" in columns for again in _AGAIN):
@@ -77,7 +77,7 @@ def _columns(file: SellerFile) -> tuple[dict[str, str], str, str] | None:
 
 
 def _pair(columns: Mapping[str, str]) -> tuple[str, str] | None:
-    """The columns of names and of values, by their plain names; None if there are none, or several."""
+    """The columns of attribute names and values; None if there is no such pair, or several."""
     two = [
         (column, columns[value])
         for name, column in columns.items()
@@ -90,14 +90,14 @@ def _pair(columns: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def fits(file: SellerFile) -> bool:
-    """Columns for an attribute's name and value, for product id, product type and title, and no ``attributes``."""
+    """Whether it has columns of attribute name and value, product id, product type and title, and no ``attributes``."""
     found = _columns(file)
     is_bulk = "__parentId" in file.table.columns  # the metafields of Shopify's bulk export have key and value too
     return found is not None and not is_bulk and "attributes" not in found[0]
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each id, in the order of their first rows in a small file, else by a hash of the id."""
+    """A product for each id: in a small file in the order of their first rows, else by a hash of the id."""
     found = _columns(file)
     if found is None:
         raise CatalogError(
@@ -108,7 +108,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     file.became.update({source: name for name, source in sources.items()})
     file.became.update({key: f"{ATTRIBUTE} (its name)", value: f"{ATTRIBUTE} (its value)"})
     units = [column for column in file.table.columns if UNITS.fullmatch(plain_name(column))]
-    unit = max(units, key=lambda column: len(plain_name(column)), default=None)  # that of the attribute
+    unit = max(units, key=lambda column: len(plain_name(column)), default=None)  # the attribute's own
     if unit:
         file.became[unit] = f"{ATTRIBUTE} (the unit of a number)"
 

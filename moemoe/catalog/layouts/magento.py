@@ -1,7 +1,7 @@
 """Magento 2's (Adobe Commerce's) product CSV: attributes as "code=value,code=value" in one cell; variations as simple
-products, which are not visible on their own, and in a cell of their configurable product.
+products, which are not individually visible, and in a cell of their configurable product.
 
-A configurable product has all values of what its variations differ in. Rows of further store views repeat a product in
+A configurable product has the option values of all its variations. Rows of further store views repeat a product in
 another language and are left out.
 """
 
@@ -33,7 +33,7 @@ _BECAME = {
     "product_websites": "marketplace",
     "product_type": "tells configurable products",
     "visibility": "tells variations",
-    "attribute_set_code": f"{ATTRIBUTE}, product_type where categories are empty",
+    "attribute_set_code": f"{ATTRIBUTE}, product_type if categories are empty",
     "categories": f"product_type (the last of the deepest), {ATTRIBUTE}",
     "name": "title",
     "short_description": "description, bullet_points",
@@ -46,7 +46,7 @@ _BECAME = {
     "weight": ATTRIBUTE,
 }
 _PLAIN = ("attribute_set_code", "country_of_manufacture")
-#: Columns of Magento's own that say how the shop shows and sells a product; any other is an attribute by its code.
+#: Magento's columns on showing and selling a product; any other column is an attribute by its code.
 _OF_SHOP = re.compile(
     r"product_online|status|cost|entity_id|tax_class.*|.*price.*|.*qty.*|(?:.*_)?stock(?:_.*)?|.*backorders|url_.*|meta_.*|"
     r"map_.*|msrp.*|gift(?:card|_message|_wrapping).*|bundle_.*|(?:weight|sku|shipment)_type|(?:.*_)?skus|.*_position|"
@@ -56,17 +56,17 @@ _OF_SHOP = re.compile(
     r"configurable_variation_labels",
     re.IGNORECASE,
 )
-#: Between pairs, where a shop has not chosen another one.
+#: The default separator between pairs.
 _COMMA, _CHOSEN = ",", ";|"
 NO_PAIRS = "cells of additional_attributes without a pair such as code=value, left out"
 _OF_PAIRS = ("additional_attributes", "configurable_variations")
 _NOT_VISIBLE = "not visible individually"
-#: What a variation has besides the values it differs in.
+#: Keys of a variation besides its option values.
 _OF_VARIATION = frozenset(("sku", "price", "qty", "display", "image", "default", "weight"))
 
 
 def fits(file: SellerFile) -> bool:
-    """Magento's names of attribute set and product type, with another column of its own."""
+    """Whether it has Magento's columns of attribute set and product type, and another one of Magento's."""
     columns = set(file.table.columns)
     own = {"additional_attributes", "configurable_variations", "store_view_code", "product_websites"}
     own |= {"visibility", "base_image", "url_key", "product_online"}
@@ -74,13 +74,13 @@ def fits(file: SellerFile) -> bool:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each row that is no variation; at the end a RowError for each variation that no product named."""
+    """A product for each row except variations; at the end a RowError for each variation that no product named."""
     file.became.update({column: _BECAME[column] for column in file.table.columns if column in _BECAME})
     others = [
         c for c in file.table.columns if not (c in _BECAME or _OF_SHOP.fullmatch(c.strip()) or INDEXES.fullmatch(c))
     ]
     file.became.update(dict.fromkeys(others, ATTRIBUTE))
-    seen: set[int] = set()  # hashes of skus: 60 bytes a product
+    seen: set[int] = set()  # hashes of skus: 60 bytes per product
     joins = "configurable_variations" in file.table.columns
     variations = NamedByTheirProduct(file.counts)
     between = _separator(file)
@@ -88,7 +88,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     def product(row: Row) -> Row | None:
         sku = as_cell(row.get("sku"))
         whole = any(as_cell(row.get(name)) for name in ("product_type", "attribute_set_code"))
-        is_view = not sku or hash(sku) in seen or not whole  # else what differs from the product's own row alone
+        is_view = not sku or hash(sku) in seen or not whole  # these have only what differs from the product's own row
         if as_cell(row.get("store_view_code")) and is_view:
             file.counts["rows of further store views left out"] += 1
             return None
@@ -132,7 +132,7 @@ def _product(row: Row, sku: str, labels: Labels, between: str, file: SellerFile)
 
 
 def _separator(file: SellerFile) -> str:
-    """What stands between pairs, by the first rows: a comma, unless all that have several pairs have another one."""
+    """The separator of pairs, from the first rows: a comma, unless all rows with several pairs use another one."""
     cells = [html.unescape(as_cell(row.get(name))) for row in file.table.first(50) for name in _OF_PAIRS]
     seen = {sign: sum(bool(_pair_behind(sign).search(cell)) for cell in cells) for sign in (_COMMA, *_CHOSEN)}
     return _COMMA if seen[_COMMA] else max(seen, key=lambda sign: seen[sign])
@@ -140,12 +140,12 @@ def _separator(file: SellerFile) -> str:
 
 @cache
 def _pair_behind(between: str) -> re.Pattern[str]:
-    return re.compile(rf'{re.escape(between)}\s*"?(?!sku=)[A-Za-z]\w*=')  # sku begins a variation, behind a bar
+    return re.compile(rf'{re.escape(between)}\s*"?(?!sku=)[A-Za-z]\w*=')  # after a bar, sku begins a variation
 
 
 @cache
 def _pair(between: str) -> re.Pattern[str]:
-    """Where a pair begins: a separator within a value has no code and = behind it."""
+    """The beginning of a pair: a separator followed by a code and =, unlike a separator within a value."""
     sign = re.escape(between)
     return re.compile(rf'(?:^|{sign})\s*([A-Za-z]\w*)=(?:"([^"]*+(?:""[^"]*+)*+)"(?={sign}|$))?')
 
@@ -169,7 +169,7 @@ def _pairs(cell: Any, between: str) -> Iterator[tuple[str, str]]:
 
 
 def _unquoted(value: str) -> str:
-    """A value of a list, which "fields enclosure" puts in quotes."""
+    """A list's value without the quotes of Magento's "fields enclosure"."""
     text = value.strip()
     is_quoted = len(text) > 1 and text[0] == text[-1] == '"'
     return text[1:-1].replace('""', '"') if is_quoted else value
@@ -184,7 +184,7 @@ def _variations(cell: Any, between: str) -> Iterator[dict[str, str]]:
 
 
 def image_path(path: Any) -> str | None:
-    """The path in the shop's media folder, relative; a URL as it is."""
+    """The path relative to the shop's media folder; a URL unchanged."""
     text = as_cell(path)
     return None if text == "no_selection" else text.lstrip("/")
 

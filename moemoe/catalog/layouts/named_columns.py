@@ -1,4 +1,4 @@
-"""A file's columns under a layout's own names for them, however an export spells them."""
+"""A file's columns under a layout's own names, in any spelling of the exports."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -6,23 +6,23 @@ from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.layout import SellerFile
 from moemoe.catalog.layouts.shop_values import as_cell
 
-#: What a layout calls a column -> what becomes of it, how files spell it: the first that is there counts.
+#: A layout's name for a column -> its use, and its spellings in files: the first present one counts.
 Columns = Mapping[str, tuple[str, ...]]
 
 
 def found_columns(columns: Sequence[str], names: Iterable[str]) -> dict[str, str]:
-    """Of ``names`` those that a file has -> the file's own spelling; case and blanks around it do not count."""
+    """Those of ``names`` that a file has -> the file's spelling; case and surrounding blanks are ignored."""
     spelled = {column.strip().casefold(): column for column in reversed(columns)}
     return {name: spelled[name.casefold()] for name in names if name.casefold() in spelled}
 
 
 def every_spelling(columns: Columns) -> tuple[str, ...]:
-    """The names that a layout's columns have in files, for ``Layout.names``."""
+    """All spellings of a layout's columns, for ``Layout.names``."""
     return tuple(name for _, *spelled in columns.values() for name in spelled)
 
 
 class NamedColumns:
-    """A file's columns under the layout's names for them. Says in ``file.became`` what becomes of each."""
+    """A file's columns under the layout's names. Records their use in ``file.became``."""
 
     def __init__(self, file: SellerFile, columns: Columns):
         found = {name: found_columns(file.table.columns, spelled) for name, (_, *spelled) in columns.items()}
@@ -30,5 +30,5 @@ class NamedColumns:
         file.became.update({column: columns[name][0] for name, column in self.named.items()})
 
     def cell(self, row: Row, name: str) -> str:
-        """The cell of a named column, without blanks around it; "" if the file has no such column."""
+        """The stripped cell of a named column; "" if the file has no such column."""
         return as_cell(row.get(self.named[name])) if name in self.named else ""

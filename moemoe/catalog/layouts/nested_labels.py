@@ -1,4 +1,4 @@
-"""Labels that are objects, or lists of objects, as APIs of shops have them: their plain label, if it is obvious."""
+"""Labels that are objects or lists of objects, as in shops' APIs: finds their plain label, if it is obvious."""
 
 import re
 from collections.abc import Mapping
@@ -6,19 +6,19 @@ from typing import Any
 
 from moemoe.contract.cell_text import as_text
 
-#: What an object calls its label, the first that is there (Akeneo: data); its unit (MongoDB: u); a number beside that,
-#: which may be a price without; and what it is the value of.
+#: Keys of an object's label, by precedence (Akeneo: data); of its unit (MongoDB: u); of a number that needs a unit, as
+#: it may be a price otherwise; and of the attribute's name.
 _LABELS, _NAMES = ("value", "values", "label", "data"), ("name", "key")
 UNITS = ("unit", "units", "unit_of_measure", "uom", "unittext", "funit", "u")
 _AMOUNTS = ("amount", "magnitude", "number")
-#: Where schema.org has a code of the United Nations for the unit, and those that goods are measured in.
+#: schema.org's key for a United Nations unit code, and the codes used for goods.
 _UNIT_CODE = "unitcode"
 _CODES = {
     **{"MMT": "mm", "CMT": "cm", "MTR": "m", "INH": "in", "FOT": "ft", "YRD": "yd", "MTK": "m2"},
     **{"GRM": "g", "KGM": "kg", "MGM": "mg", "LBR": "lb", "ONZ": "oz", "MLT": "ml", "CLT": "cl", "LTR": "l"},
     **{"WTT": "W", "KWT": "kW", "VLT": "V", "AMP": "A", "HTZ": "Hz", "CEL": "°C", "P1": "%"},
 }
-#: What else an object has whose name is the label itself, as of a category: how a shop refers to it.
+#: Further keys of an object whose name is the label, such as a category: references of the shop.
 _NAME = "name"
 _REFERENCES = frozenset(
     (
@@ -33,10 +33,10 @@ def plain_label(value: Any) -> tuple[Any, Any]:
     """The label of ``{"value": "red"}``, ``{"value": 32, "unit": "cm"}``, ``{"label": "red"}``, ``{"name": "red"}``
     or of a list.
 
-    Objects that name different things are no labels of one attribute: their values say nothing without the names.
+    Objects with different names are not labels of one attribute: their values mean nothing without the names.
 
     Returns:
-        the label, of several texts "one, two", None if there is none; and the first thing left out, None if none was.
+        the label (several texts as "one, two"; None if absent), and the first omitted part, or None.
     """
     if isinstance(value, dict):
         return _of_object(value)
@@ -74,13 +74,13 @@ def _of_object(value: Mapping[Any, Any]) -> tuple[Any, Any]:
 
 
 def unit_of(value: Mapping[Any, Any]) -> Any:
-    """What an object gives for the unit of its label; None if it gives none."""
+    """The unit of an object's label; None if it has none."""
     unit = _named(value, UNITS)
     return unit if unit is not None else _CODES.get(str(_named(value, (_UNIT_CODE,))).strip())
 
 
 def with_unit(label: Any, unit: Any) -> Any:
-    """``label`` with ``unit`` behind it if it is a number alone: "32 cm"; any other label as it is."""
+    """``label`` with ``unit`` appended if it is only a number: "32 cm"; any other label unchanged."""
     text = None if isinstance(label, (list, dict)) else (_text(label) or "").strip()
     return f"{text} {unit.strip()}".strip() if isinstance(unit, str) and text and _NUMBER.fullmatch(text) else label
 
@@ -90,7 +90,7 @@ def _plain(value: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _is_name(plain: Mapping[str, Any]) -> bool:
-    """Whether an object has nothing but a name and references: else the name may be that of an attribute."""
+    """Whether an object has only a name and references; otherwise the name may be an attribute's."""
     return _NAME in plain and plain.keys() <= {_NAME, *_REFERENCES}
 
 
@@ -99,7 +99,7 @@ def _named(value: Mapping[Any, Any], names: tuple[str, ...]) -> Any:
 
 
 def _text(label: Any) -> str | None:
-    """A scalar as text; one that is not UTF-8 as it is, for whoever reads the attributes to name."""
+    """A scalar as text; text that is not UTF-8 is kept, so that the reader of the attributes reports it."""
     try:
         return as_text(label)
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The catalog's own layout: its columns under their own names or those that the contract gives them."""
+"""The catalog's own layout: its columns under their own names or the contract's names for them."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from moemoe.errors import CatalogError
 
 
 def fits(file: SellerFile) -> bool:
-    """The required columns are there; an empty file fits too."""
+    """Whether the required columns exist; an empty file fits too."""
     if _is_empty(file):
         return True
     try:
@@ -30,12 +30,12 @@ def fits(file: SellerFile) -> bool:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """The rows; ``batches`` reads those of Parquet and Arrow faster.
+    """The rows; ``batches`` is faster for Parquet and Arrow.
 
-    Columns ``attributes.<key>`` of CSV and Excel are gathered into the attributes.
+    Columns ``attributes.<key>`` of CSV and Excel are merged into the attributes.
 
     Raises:
-        CatalogError: a column is missing, or stands twice in the header.
+        CatalogError: a column is missing, or repeated in the header.
     """
     if isinstance(file.table, GridTable):
         yield from _rows_of_cells(file, file.table)
@@ -57,7 +57,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 
 @dataclass(frozen=True)
 class UnfitBatch:
-    """Rows of which a value cannot become the catalog's, as the ``error`` says."""
+    """Rows with a value that cannot be converted; see ``error``."""
 
     rows: list[Row]
     error: UnfitValueError
@@ -69,12 +69,12 @@ def batches(
     """The rows of a Parquet or Arrow file in the CATALOG schema, with the catalog columns ``only``.
 
     Raises:
-        CatalogError: a column is missing, or of a type that cannot become the catalog's.
+        CatalogError: a column is missing, or its type cannot be converted.
     """
     sources = {name: source for name, source in _sources(file).items() if name in only}
     wanted = [source for source in sources.values() if source not in table.constants]
     for batch in table.batches(wanted, batch_rows):
-        left_out: Counter[str] = Counter()  # of a batch that fits; of another one the rows are counted
+        left_out: Counter[str] = Counter()  # counted only if the batch fits; otherwise its rows are counted one by one
         try:
             conformed = conform(table.partition, batch, sources, table.constants, left_out)
         except UnfitValueError as error:
@@ -87,7 +87,7 @@ def batches(
 
 
 def has_catalog_columns(file: SellerFile) -> bool:
-    """Whether each column that counts is one of the catalog's, as ``batches`` reads them."""
+    """Whether each used column is one of the catalog's, so that ``batches`` can read it."""
     return not listed_in(file, _sources(file), ())
 
 
@@ -97,12 +97,12 @@ def check(file: SellerFile) -> None:
 
 
 def _is_empty(file: SellerFile) -> bool:
-    """Whether it is JSON without a row, or CSV without a header, which has no columns either."""
+    """Whether it is JSON without rows, or CSV without a header; neither has columns."""
     return set(file.table.columns) <= set(file.table.constants) and not isinstance(file.table, ColumnarTable)
 
 
 def _sources(file: SellerFile) -> dict[str, str]:
-    """Catalog column -> the file's, as ``find_columns``; of a CSV with ``attributes.<key>`` columns these are apart."""
+    """Catalog column -> the file's, as ``find_columns``; without the ``attributes.<key>`` columns of a CSV."""
     columns, keys = file.table.columns, _attribute_columns(file)
     plain = [column for column in columns if column not in keys]
     own = [_prefix(file)] if keys and _prefix(file) not in plain else []
@@ -127,11 +127,11 @@ def _attribute_columns(file: SellerFile) -> dict[str, str]:
 
 
 def _rows_of_cells(file: SellerFile, table: GridTable) -> Iterator[Row | RowError]:
-    """Empty cells are left out."""
+    """The rows of a CSV or workbook; empty cells are left out."""
     sources, keys_of = _sources(file), _attribute_columns(file)
     twice = [source for source in sources.values() if table.header.count(source) > 1]
     if twice:
-        raise CatalogError(f"{table.partition}: column {twice[0]!r} comes twice in the header; each is allowed once")
+        raise CatalogError(f"{table.partition}: column {twice[0]!r} is repeated in the header; each is allowed once")
     where = {name: table.columns.index(source) for name, source in sources.items() if source in table.header}
     for column, name in table.spelled().items():
         if column in keys_of:
@@ -160,7 +160,7 @@ def _rows_of_cells(file: SellerFile, table: GridTable) -> Iterator[Row | RowErro
 
 
 def _is_filled(cell: Any) -> bool:
-    """Excel's FALSE and 0 are values."""
+    """Whether a cell has a value; Excel's FALSE and 0 are values."""
     return cell not in ("", None)
 
 

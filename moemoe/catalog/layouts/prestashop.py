@@ -1,4 +1,4 @@
-"""PrestaShop's product CSV, as its import takes it and modules export it: features in one cell, "Fabric:Cotton:1"."""
+"""PrestaShop's product CSV, in the form of its import and of export modules: features in a cell, "Fabric:Cotton:1"."""
 
 import re
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from moemoe.catalog.layouts.shop_values import Labels, described, each_row, last
 #: Numbers in the shop's units, which the file does not name.
 _MEASURES = ("Width", "Height", "Depth", "Weight")
 _LABELS = ("Manufacturer", "Brand", "Condition", *_MEASURES)
-#: What we call a column -> what becomes of it, how PrestaShop's versions call it.
+#: Our name for a column -> its use, its names in PrestaShop's versions.
 _COLUMNS = {
     "id": ("product_id", "Product ID", "ID"),
-    "reference": ("product_id where the id is missing", "Reference #", "Reference"),
+    "reference": ("product_id if the id is missing", "Reference #", "Reference"),
     "title": ("title", "Name *", "Name"),
     "categories": (f"product_type (the first one's last name), {ATTRIBUTE}", "Categories (x,y,z...)"),
     "short description": ("description, bullet_points", "Summary", "Short description"),
@@ -26,15 +26,15 @@ _COLUMNS = {
     "features": (ATTRIBUTE, "Feature(Name:Value:Position)", "Feature (Name:Value:Position:Customized)"),
     **{name: (ATTRIBUTE, name) for name in _LABELS},
 }
-#: The root of all categories, as shops in several languages call it.
+#: The root category's name in several languages.
 _ROOTS = frozenset(("home", "accueil", "inicio", "startseite", "home page", "strona główna", "root"))
-#: A feature with its position, whose value may have commas.
+#: A feature with its position; the value may have commas.
 _FEATURE = re.compile(r"\s*([^:]+?)\s*:\s*([^:]*?)\s*:\s*\d+\s*(?::\s*[01]\s*)?(?:,|$)")
 NO_PAIRS = "features without a name or without a value, left out"
 
 
 def fits(file: SellerFile) -> bool:
-    """PrestaShop's names of categories, and of the product's name."""
+    """Whether it has PrestaShop's columns of categories and product name."""
     columns = {column.strip().casefold() for column in file.table.columns}
     return "categories (x,y,z...)" in columns and bool({"name *", "name"} & columns)
 
@@ -68,7 +68,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 def _features(cell: str) -> list[tuple[str, str]]:
     """Names and values of "Fabric:Cotton, Linen:1,Fit:Slim:2".
 
-    Without positions, or with other colons, each comma divides.
+    Without positions, or with other colons, every comma separates.
     """
     found, at = list[tuple[str, str]](), 0
     while at < len(cell) and (feature := _FEATURE.match(cell, at)):

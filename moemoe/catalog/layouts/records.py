@@ -1,4 +1,4 @@
-"""One row of a catalog, as JSON, CSV or nested Parquet columns have it -> values in the types of CATALOG."""
+"""Converts one row of JSON, CSV or nested Parquet columns to values in the types of CATALOG."""
 
 import base64
 import binascii
@@ -17,16 +17,16 @@ from moemoe.catalog.formats.written_pairs import written_pairs
 from moemoe.catalog.layouts.nested_labels import UNITS, plain_label, unit_of, with_unit
 from moemoe.contract.cell_text import MISSING_TEXTS, NOTHING_TEXTS, as_id, as_text, as_text_or_nothing
 
-#: The fields of a row of which a product can do without.
+#: The fields that a product can do without.
 OF_IMAGES = ("image", "images")
-#: What R writes where nothing is; in other columns it may be a region.
+#: R's missing value; in other columns it may be a region.
 _NO_IMAGE = "NA"
-#: Of labels that are objects without an obvious value; their key follows.
-NESTED = "objects that are no labels, left out under"
+#: Counts labels that are objects without an obvious value; the key follows.
+NESTED = "objects that are not labels, left out under"
 UNNAMED = "labels without a name, left out"
-#: What a person sees before a bullet point, and what stands between URLs in one cell.
+#: Marks before a bullet point, and separators of URLs in one cell.
 _BETWEEN_URLS = re.compile(r"[,;|\s]+(?=(?:https?:)?//)", re.IGNORECASE)
-#: The same between files, behind the ending of an image.
+#: Separators of files, after an image's ending.
 _BETWEEN_FILES = re.compile(
     r"(?:(?<=\.jpg|\.png|\.gif|\.bmp|\.tif)|(?<=\.jpeg|\.webp|\.tiff|\.avif))\s*[,;|]\s*(?=\S)", re.IGNORECASE
 )
@@ -34,13 +34,13 @@ _BULLET = re.compile(r"^\s*(?:[•·▪◦●‣*\uf0b7-]\s+)?")
 
 
 def record(row: Mapping[str, Any], only: Sequence[str], left_out: Counter[str] | None = None) -> dict[str, Any]:
-    """The columns ``only`` of a row.
+    """Converts the columns ``only`` of a row.
 
     Args:
         left_out: see ``attributes``.
 
     Raises:
-        RowError: a value cannot become its column's.
+        RowError: a value cannot be converted.
     """
     found: dict[str, Any] = {}
     if isinstance(row.get("image"), list) and row.get("images") is None:
@@ -76,7 +76,7 @@ def text(field: str, value: Any) -> str | None:
 
 
 def _only_text(value: Any) -> tuple[Any, bool]:
-    """The text of a list of one, or of an object such as {"name": "Shirts"}, None if it is blank; and if it is one."""
+    """The text of a list of one, or of an object such as {"name": "Shirts"} (None if blank), and whether it is one."""
     if isinstance(value, list):
         filled = [part for part in value if part is not None]
         if len(filled) > 1:
@@ -87,9 +87,9 @@ def _only_text(value: Any) -> tuple[Any, bool]:
 
 
 def _guessed(broken: str) -> str:
-    """What a text that is not UTF-8 looks like in the usual other encoding, and the remedy."""
-    if re.search("[\ud800-\udc7f\udd00-\udfff]", broken):  # other surrogates stand for bytes
-        return f"{broken[:150]!a} has half a character, as of a text that was cut in the middle of an emoji"
+    """A text that is not UTF-8 as read in the most common other encoding, and what to do."""
+    if re.search("[\ud800-\udc7f\udd00-\udfff]", broken):  # other surrogates are undecodable bytes
+        return f"{broken[:150]!a} has half a character, as if the text was truncated within an emoji"
     with contextlib.suppress(UnicodeError):
         meant = broken.encode("utf-8", "surrogateescape").decode("cp1252")
         return f"as Windows-1252 it reads {meant[:150]!r}; save the file as UTF-8"
@@ -100,7 +100,7 @@ def product_id(value: Any) -> str | None:
     """A product id as text.
 
     Raises:
-        RowError: no scalar, or an id that has lost digits.
+        RowError: not a scalar, or an id that has lost digits.
     """
     if isinstance(value, (list, dict)):
         value = text("product_id", value)
@@ -112,7 +112,7 @@ def product_id(value: Any) -> str | None:
 
 
 def product_type(value: Any) -> str | None:
-    """A product type; of several in a list a path of them, "Men > Shirts"."""
+    """A product type; several in a list become a path, "Men > Shirts"."""
     value = nested(value)
     if not isinstance(value, list):
         return text("product_type", value)
@@ -120,13 +120,13 @@ def product_type(value: Any) -> str | None:
 
 
 def title(value: Any) -> str | None:
-    """A title; of a formula of a link what it shows."""
+    """A title; a link formula becomes the text that it shows."""
     found = text("title", value)
     return shown(found) if found and found[0] == "=" else found
 
 
 def description(value: Any) -> str | None:
-    """A description; of a list its texts, one a line."""
+    """A description; the texts of a list become lines."""
     found = nested(value)
     value = found if isinstance(found, list) else value
     if not isinstance(value, list):
@@ -135,7 +135,7 @@ def description(value: Any) -> str | None:
 
 
 def bullet_points(value: Any) -> list[str]:
-    """The bullet points of a list, or of a text: a list in JSON or Python's spelling, else one a line."""
+    """The bullet points of a list or a text: a JSON or Python list, else one per line."""
     if isinstance(value, str):
         found = nested(value)
         value = found if isinstance(found, list) else [_BULLET.sub("", line) for line in value.splitlines()]
@@ -150,7 +150,7 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
     ``plain_label``.
 
     Args:
-        left_out: counts labels that are none, by their key, which are left out alone; without it they are errors.
+        left_out: counts, by key, values that are not labels and are omitted; without it they are errors.
 
     Raises:
         RowError: another shape.
@@ -166,7 +166,7 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
     result = []
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or pair[0] is None:
-            detail = f"{pair!r:.200} is no pair; allowed are [key, value] and {{key: ..., value: ...}}"
+            detail = f"{pair!r:.200} is not a pair; allowed are [key, value] and {{key: ..., value: ...}}"
             raise RowError("attributes", "attributes are not a map", detail)
         key, item = pair
         if isinstance(item, str):
@@ -187,7 +187,7 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
 
 
 def _pairs(value: Any) -> list[Any]:
-    """What ``attributes`` are given, each as a pair if it is one. Raises RowError: another shape."""
+    """The items given as ``attributes``, as pairs if they are pairs. Raises RowError: another shape."""
     if isinstance(value, str):
         given = value.strip()
         if not given or given in MISSING_TEXTS or given.casefold() in NOTHING_TEXTS:
@@ -195,13 +195,13 @@ def _pairs(value: Any) -> list[Any]:
         found = nested(given)
         value = written_pairs(found) if isinstance(found, str) else found
         if not isinstance(value, (dict, list)):
-            raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is no JSON object")
+            raise RowError("attributes", "attributes are not a map", f"{given[:200]!r} is not a JSON object")
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         value = written_pairs("\n".join(value)) or value
     if isinstance(value, dict) and not is_pair(value):
         return list(value.items())
     if isinstance(value, dict):
-        value = [value]  # the list of one that another program has unwrapped
+        value = [value]  # a list of one that another program has unwrapped
     if not isinstance(value, list):
         raise RowError("attributes", "attributes are not a map", repr(value)[:200])
     members = (one for e in value for one in (_members(e) if isinstance(e, dict) else [e]))
@@ -209,10 +209,10 @@ def _pairs(value: Any) -> list[Any]:
 
 
 def _groups(pairs: Sequence[Any]) -> list[Any] | None:
-    """What stands under the names of groups, such as {"Fit": {"Cut": "Slim"}, "Size": {"Width": "3 cm"}}.
+    """The attributes under group names, such as {"Fit": {"Cut": "Slim"}, "Size": {"Width": "3 cm"}}.
 
-    None if any pair is an attribute, or may be one in several languages: what is under groups has names of its own, and
-    there are two of them.
+    None if any pair is an attribute, perhaps in several languages: there must be at least two groups, whose contents
+    have their own names.
     """
     found = [pair[1] for pair in pairs if isinstance(pair, (tuple, list)) and len(pair) == 2]
     if len(found) < max(len(pairs), 2) or not all(isinstance(one, (dict, list)) for one in found):
@@ -234,7 +234,7 @@ def _has_value(given: dict[str, Any]) -> bool:
 
 
 def _members(given: dict[str, Any]) -> list[Any]:
-    """The attributes of a group such as {"group": "Size", "items": [{"name": ..., "value": ...}]}; else itself."""
+    """The attributes of a group such as {"group": "Size", "items": [{"name": ..., "value": ...}]}; else the object."""
     within = [part for part in given.values() if isinstance(part, (list, dict))]
     if len(within) != 1 or not isinstance(within[0], list) or not within[0] or _pair(given) is not given:
         return [given]
@@ -242,14 +242,13 @@ def _members(given: dict[str, Any]) -> list[Any]:
 
 
 def _within(given: str) -> Any:
-    """The label of a text that is a list or an object, as a table has "['S', 'M']"; the text if it is no such."""
+    """The label in a text that is a list or an object, such as "['S', 'M']"; any other text unchanged."""
     label, odd = plain_label(nested(given))
     return shown(given) if odd is not None or label is given else label
 
 
 _WORDS = ("attribute", "attr", "spec", "specification", "feature", "property", "param", "parameter", "characteristic")
-#: What the objects of a list call an attribute's name and its value, in exports and in the APIs of shops, without
-#: underscores; of several the one that comes first counts.
+#: Keys of an attribute's name and value in lists of objects, without underscores, by precedence.
 _PAIRS = (
     *(("key", "value"), ("name", "value"), ("name", "valuename"), ("name", "values")),
     *(("name", "options"), ("name", "option"), ("fname", "fvalue"), ("paramname", "val")),  # of BMEcat and Heureka
@@ -262,16 +261,16 @@ _PAIRS = (
     ),
     *(("type", "value"), ("code", "value"), ("label", "value"), ("label", "values"), ("title", "value"), ("k", "v")),
 )
-#: Of these the names, which may stand without a value, and what may stand beside them then.
+#: The names among them that may have no value, and the keys that may occur beside them then.
 _NAMES = ("key", "name", "attribute", "attributename", "attributecode", "property")
 _BESIDE_A_NAME = frozenset(("id", "unit", "units", "position", "slug", "group"))
 _UNITS = frozenset(unit.replace("_", "") for unit in UNITS)
 _OF_SCHEMA_ORG = frozenset(("@type", "@id", "propertyid", "unitcode"))
-_VALUES, _MOST = frozenset(value for _, value in _PAIRS), 8  # a pair has no more names
+_VALUES, _MOST = frozenset(value for _, value in _PAIRS), 8  # most keys of a pair
 
 
 def is_pair(given: Mapping[str, Any]) -> bool:
-    """Whether an object has an attribute's name and its value, and little else."""
+    """Whether an object has an attribute's name and value, and little else."""
     names = set(_plain(given)) if len(given) <= _MOST else set()
     return not names.isdisjoint(_VALUES) and any(
         {key, value} <= names <= {key, value, *_UNITS, *_BESIDE_A_NAME, *_OF_SCHEMA_ORG} for key, value in _PAIRS
@@ -279,7 +278,7 @@ def is_pair(given: Mapping[str, Any]) -> bool:
 
 
 def _pair(given: Mapping[str, Any]) -> Any:
-    """The key and the label of an object, whose names may be in any case; of {key: label} these two."""
+    """The key and label of an object, with its keys in any case; {key: label} is a pair too."""
     plain = _plain(given)
     pairs = _pairs_of(tuple(plain))
     if pairs:  # in Parquet each object has the fields of all; Mercado Libre has the value twice
@@ -287,7 +286,7 @@ def _pair(given: Mapping[str, Any]) -> Any:
         key, value = next((pair for pair in filled if plain_label(plain[pair[1]])[1] is None), filled[0])
         return plain[key], with_unit(plain[value], unit_of(given))
     name = next((name for name in _NAMES if name in plain), None)
-    if name and plain.keys() - {name} <= _BESIDE_A_NAME:  # its value is null, which APIs leave out
+    if name and plain.keys() - {name} <= _BESIDE_A_NAME:  # its value is null, and APIs omit nulls
         return plain[name], None
     if plain.keys() & {name for pair in _PAIRS for name in pair}:
         return given
@@ -297,20 +296,20 @@ def _pair(given: Mapping[str, Any]) -> Any:
 
 @lru_cache(1024)
 def _pairs_of(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Those of _PAIRS that an object with such names has."""
+    """The entries of _PAIRS that an object with these keys has."""
     return [(key, value) for key, value in _PAIRS if key in names and value in names]
 
 
 def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
-    """An object under its names without case and underscores: "attributeName" and "attribute_name" are one."""
+    """An object with keys in lower case and without underscores: "attributeName" and "attribute_name" are equal."""
     return {str(name).strip().casefold().replace("_", ""): value for name, value in given.items()}
 
 
 def image(value: Any) -> dict[str, Any] | None:
-    """The IMAGE of a path, of bytes, or of an object with ``path`` and ``bytes`` (as they are, or as base64 text).
+    """The IMAGE of a path, of bytes, or of an object with ``path`` and ``bytes`` (raw, or as base64 text).
 
     Raises:
-        RowError: another shape, or no base64.
+        RowError: another shape, or invalid base64.
     """
     if isinstance(value, str) and value.lstrip().startswith("{"):
         value = nested(value)
@@ -334,12 +333,12 @@ def image(value: Any) -> dict[str, Any] | None:
 
 
 def images(value: Any) -> list[dict[str, Any]]:
-    """The IMAGEs of a list, or of a text: a list in JSON or Python's spelling, else one a line, or URLs with commas.
+    """The IMAGEs of a list or a text (a JSON or Python list, else one per line, or URLs with commas).
 
-    So are those of an object that has each under a name.
+    An object may also have named images.
 
     Raises:
-        RowError: another shape, or an item that is no image; ``kept`` has the others.
+        RowError: another shape, or an item that is not an image; ``kept`` has the others.
     """
     if isinstance(value, (str, float)):
         given = text("images", value) or ""
@@ -366,8 +365,8 @@ def images(value: Any) -> list[dict[str, Any]]:
 
 
 def split_urls(line: str) -> list[str]:
-    """The URLs of one line, with commas, semicolons, bars or blanks between them, or the image files, with one of the
-    first three, or those of a formula or of HTML; any other path as it is.
+    """The URLs of one line, separated by commas, semicolons, bars or blanks; or image files, separated by one of the
+    first three; or the URLs of a formula or HTML. Any other path is returned unchanged.
     """
     if found := linked(line):
         return found

@@ -1,4 +1,4 @@
-"""What the layouts of shops share: raw labels from several columns and rows, category paths, lists in one cell."""
+"""Helpers for the layouts of shops: raw labels from several columns and rows, category paths, lists in one cell."""
 
 import html
 import re
@@ -11,13 +11,13 @@ from moemoe.catalog.formats.table import Row
 from moemoe.catalog.layouts.html_text import HtmlText
 from moemoe.contract.cell_text import MISSING_TEXTS, as_text
 
-#: What shops have for a measure that nobody gave.
+#: Shops' placeholders for missing measures.
 ZERO = re.compile(r"0*+[.,]?0*+")
 _BETWEEN_URLS = re.compile("[ ,;|]+(?=(?:https?:)?//)")
 
 
 def each_row(rows: Iterable[Row | RowError], product: Callable[[Row], Row | None]) -> Iterator[Row | RowError]:
-    """What ``product`` makes of each row, None of one that is none, and its RowErrors."""
+    """Applies ``product`` to each row; None means no product. RowErrors are passed on."""
     for row in rows:
         try:
             found = row if isinstance(row, RowError) else product(row)
@@ -28,7 +28,7 @@ def each_row(rows: Iterable[Row | RowError], product: Callable[[Row], Row | None
 
 
 def as_cell(value: Any) -> str:
-    """A scalar as text without blanks around it (Excel's 44.0 as 44); "" if it is missing, or a list or object."""
+    """A scalar as stripped text (Excel's 44.0 as 44); "" if it is missing, or a list or object."""
     if isinstance(value, str):
         text = value.strip()
         return "" if text in MISSING_TEXTS else text
@@ -38,22 +38,22 @@ def as_cell(value: Any) -> str:
 class Labels:
     """The raw labels of one product.
 
-    A key that has several different labels, as of variants, keeps all of them, each once and in their order: the
-    contract reads them as a multi-value.
+    A key with several different labels, such as those of variants, keeps all of them, each once and in order: the
+    contract reads them as several values.
     """
 
     def __init__(self) -> None:
         self._found: dict[str, dict[str, None]] = {}
 
     def add(self, key: str | None, label: Any) -> None:
-        """Adds a label, or each of a list; blank keys and labels are nothing."""
+        """Adds a label, or each label of a list; blank keys and labels are ignored."""
         for one in label if isinstance(label, (list, tuple)) else (label,):
             text = as_cell(one)
             if text and key and key.strip():
                 self._found.setdefault(key.strip(), {})[text] = None
 
     def add_measure(self, key: str, number: Any, unit: str = "") -> None:
-        """Adds a number with its unit; 0 is what shops have where nobody gave one."""
+        """Adds a number with its unit; 0 means missing in shops and is ignored."""
         if not ZERO.fullmatch(text := as_cell(number)):
             self.add(key, f"{text} {unit}")
 
@@ -63,7 +63,7 @@ class Labels:
 
 
 def described(body: HtmlText, images: Iterable[str | None], labels: Labels) -> Row:
-    """The catalog's columns behind the title: what a body says, the images, the first one apart, and the labels."""
+    """The catalog's columns after the title: the body's texts, the first image, further images, and the labels."""
     found = in_order(images)
     return {
         "bullet_points": body.bullet_points,
@@ -75,9 +75,9 @@ def described(body: HtmlText, images: Iterable[str | None], labels: Labels) -> R
 
 
 def last_of_path(path: str | None, separator: str = ">") -> str | None:
-    """The last name of a category path: "Shirts" of "Men > Shirts"; of a plain name itself. Entities are resolved.
+    """The last name of a category path: "Shirts" of "Men > Shirts". Entities are resolved.
 
-    Behind a backslash a separator belongs to the name, as Magento writes "Default Category/Books\\/Media".
+    A separator after a backslash belongs to the name, as in Magento's "Default Category/Books\\/Media".
     """
     between = re.compile(rf"(?<!\\){re.escape(separator)}")
     names = [name.strip() for name in between.split(html.unescape(path or "")) if name.strip()]
@@ -85,7 +85,7 @@ def last_of_path(path: str | None, separator: str = ">") -> str | None:
 
 
 def deepest_path(paths: Iterable[str], separator: str = ">") -> str | None:
-    """The path with the most names, the first of several: a product's own category, not the shelves it is also on."""
+    """The path with the most names, the first of several: the product's own category, not broader ones."""
 
     def depth(path: str) -> int:
         plain = html.unescape(path)
@@ -95,12 +95,12 @@ def deepest_path(paths: Iterable[str], separator: str = ">") -> str | None:
 
 
 def in_order(items: Iterable[str | None]) -> list[str]:
-    """The items that are not blank, each once."""
+    """The non-blank items, each once."""
     return list(dict.fromkeys(item.strip() for item in items if item and item.strip()))
 
 
 def split_list(cell: str | None, separator: str = ",") -> list[str]:
-    """The items of a list in one cell; a separator behind a backslash, or in a quoted item, belongs to its item."""
+    """The items of a list in one cell; a separator after a backslash, or in a quoted item, belongs to the item."""
     found = _items_of(separator).findall(cell or "")
     return in_order(quoted.replace('""', '"') or plain.replace(f"\\{separator}", separator) for quoted, plain in found)
 
@@ -112,7 +112,7 @@ def _items_of(separator: str) -> re.Pattern[str]:
 
 
 def split_urls(cell: str | None) -> list[str]:
-    """The URLs or paths in one cell, with commas between them; a comma within a URL is its own."""
+    """The comma-separated URLs or paths in one cell; a URL may contain commas."""
     if cell and "://" in cell:
         return in_order(url.strip(" ,;|") for url in _BETWEEN_URLS.split(" ".join(cell.split())))
     return split_list(cell)

@@ -1,7 +1,7 @@
-"""Shopify's product CSV, as it was until 2025 and as it is now: a row a variant or image, joined by the handle.
+"""Shopify's product CSV, with headers until 2025 and newer ones: a row per variant or image, joined by the handle.
 
-Of a variant's options (Color: Olive, Black) the product has all values: the contract reads several values of an
-attribute, and no image tells which variant it shows.
+The product has the values of all variants' options (Color: Olive, Black): the contract reads several values of an
+attribute, and images do not say which variant they show.
 """
 
 import re
@@ -18,9 +18,9 @@ from moemoe.catalog.layouts.named_columns import NamedColumns, every_spelling, f
 from moemoe.catalog.layouts.nested_labels import plain_label
 from moemoe.catalog.layouts.shop_values import Labels, as_cell, described, last_of_path
 
-#: The option of a product that has none.
+#: The option of a product without options.
 DEFAULT_TITLE = "Default Title"
-#: What we call a column -> what becomes of it, its name until 2025, and since.
+#: Our name for a column -> its use, its old name, its new name.
 _COLUMNS = {
     "handle": ("product_id", "Handle", "URL handle"),
     "title": ("title", "Title"),
@@ -38,10 +38,10 @@ _COLUMNS = {
     "grams": (ATTRIBUTE, "Variant Grams", "Weight value (grams)"),
 }
 REFERENCES = "metafields that refer to other objects of the shop, left out"
-#: Several, too, with commas or semicolons between them.
+#: Also several, separated by commas or semicolons.
 _REFERENCE = re.compile(r"gid://shopify/\w+/[^\s,;]+(?:[\s,;]+gid://shopify/\w+/[^\s,;]+)*")
 _OPTIONS = tuple((f"Option{number} Name", f"Option{number} Value") for number in (1, 2, 3))
-#: "Fabric (product.metafields.custom.fabric)", and as Matrixify writes it "Metafield: custom.fabric [list.text]".
+#: "Fabric (product.metafields.custom.fabric)", and Matrixify's "Metafield: custom.fabric [list.text]".
 _METAFIELD = re.compile(
     r"(?P<label>.+?)[ _]\(?(?:product|variant)[._]metafields[._][^)]*\)?|"
     r"(?:Variant[ _])?Metafield:[ _]?(?:[^.]+\.)?(?P<key>[^\s\[]+?)(?:[ _]?\[.*\])?",
@@ -60,7 +60,7 @@ _NAMES = (
 
 
 def fits(file: SellerFile) -> bool:
-    """A handle and a title, with options of variants or columns that begin with "Variant"."""
+    """Whether it has a handle and a title, with options of variants or columns that begin with "Variant"."""
     found = found_columns(file.table.columns, ["Handle", "URL handle", "Title", "Option1 Name", "Option1 Value"])
     others = {column.strip().casefold() for column in file.table.columns}
     is_variant = "Option1 Name" in found or bool(others & {"variant sku", "variant price", "body (html)"})
@@ -68,10 +68,10 @@ def fits(file: SellerFile) -> bool:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each run of rows with the same handle; rows without one, and rows of no product, are RowErrors."""
+    """A product for each run of rows with the same handle; rows without a handle or product are RowErrors."""
     columns = _Columns(file)
     product: _Product | None = None
-    ended: set[int] = set()  # hashes of the handles before: 60 bytes a product
+    ended: set[int] = set()  # hashes of earlier handles: 60 bytes per product
     for number, row in enumerate(file.filled_rows(), start=1):
         if isinstance(row, RowError):
             yield row
@@ -102,7 +102,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 
 
 class _Columns(NamedColumns):
-    """Where everything lies; says so in ``file.became``."""
+    """The columns by their use, recorded in ``file.became``."""
 
     def __init__(self, file: SellerFile):
         columns, self.counts = file.table.columns, file.counts
@@ -123,7 +123,7 @@ class _Columns(NamedColumns):
 
 
 class _Product:
-    """What the rows of one handle say together: texts once, labels and images of all rows."""
+    """The rows of one handle: texts once, labels and images of all rows."""
 
     def __init__(self, handle: str):
         self.handle = handle
@@ -140,7 +140,7 @@ class _Product:
         for i, (name, value) in enumerate(columns.options):
             self._options[i] = as_cell(row.get(name)) or self._options.get(
                 i, ""
-            )  # the first row alone names the options
+            )  # only the first row names the options
             if (option := as_cell(row.get(value))) != DEFAULT_TITLE:
                 self._labels.add(self._options[i], option)
         for column, key in columns.keys.items():
@@ -163,7 +163,7 @@ class _Product:
 
 
 def metafield_label(cell: Any) -> Any:
-    """The label of a metafield that comes as JSON: lists, measures, rich text; any other, or one without, as it is."""
+    """The label of a metafield in JSON: lists, measures, rich text; any other value unchanged."""
     found = nested(as_cell(cell))
     if isinstance(found, dict) and found.get("type") == "root":
         return " ".join(_rich_text(found))
@@ -175,7 +175,7 @@ def metafield_label(cell: Any) -> Any:
 
 
 def without_references(label: Any, counts: Counter[str]) -> list[Any]:
-    """A metafield's labels but ids of other objects of the shop (``gid://shopify/Metaobject/1``), which are counted."""
+    """A metafield's labels without ids of other objects (``gid://shopify/Metaobject/1``), which are counted."""
     given = label if isinstance(label, list) else [label]
     labels = [one for one in given if not _REFERENCE.fullmatch(as_cell(one))]
     if len(labels) < len(given):
@@ -184,7 +184,7 @@ def without_references(label: Any, counts: Counter[str]) -> list[Any]:
 
 
 def _rich_text(node: Mapping[str, Any]) -> Iterator[str]:
-    """The blocks of a rich text: what is within one stands together."""
+    """The blocks of a rich text; the texts within a block are joined."""
     children = [child for child in node.get("children") or () if isinstance(child, dict)]
     if any("children" not in child for child in children):
         yield " ".join("".join(_runs(node)).split())

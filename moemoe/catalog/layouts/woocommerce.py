@@ -1,8 +1,8 @@
-"""WooCommerce's own product CSV: numbered attribute columns; variations as rows of their own, which name their parent.
+"""WooCommerce's own product CSV: numbered attribute columns; variations have their own rows and name their parent.
 
-Headers come in the language of the shop (``woocommerce_headers``); raw keys made of them are English in all. A variable
-product lists all values of its attributes itself, so that its variations add nothing but their images, which stay
-theirs: they may stand anywhere in the file.
+Headers are in the language of the shop (``woocommerce_headers``); raw keys are always English. A variable product lists
+all values of its attributes, so its variations, which may be anywhere in the file, are only counted; their images are
+not used.
 """
 
 import re
@@ -38,8 +38,8 @@ from moemoe.catalog.layouts.woocommerce_headers import (
 _BECAME = {
     "ID": "product_id",
     "SKU": "product_id where ID is missing",
-    "Type": "tells variations from products",
-    "Parent": "tells whose a variation is",
+    "Type": "marks variations",
+    "Parent": "names a variation's product",
     "Name": "title",
     "Short description": "description, bullet_points",
     "Description": "description, bullet_points",
@@ -48,12 +48,12 @@ _BECAME = {
     "Brands": ATTRIBUTE,
     "Images": "image",
 }
-#: A cell that a spreadsheet would take for a formula is written with an apostrophe.
+#: The apostrophe before a cell that a spreadsheet would take for a formula.
 _FORMULA = re.compile(r"'(?=[=+\-@])")
 
 
 def fits(file: SellerFile) -> bool:
-    """WooCommerce's names of type, SKU and title, and numbered attributes or its names of visibility and categories."""
+    """Whether it has WooCommerce's type, SKU and title, and numbered attributes, or visibility and categories."""
     named = named_columns(file.table.columns)
     others = {"Visibility in catalog", "Categories"}
     return {"Type", "SKU", "Name"} <= named.keys() and bool(
@@ -62,7 +62,7 @@ def fits(file: SellerFile) -> bool:
 
 
 def nearly(file: SellerFile) -> str | None:
-    """What to do with an export in a language that is not known here."""
+    """What to do with an export in an unknown language."""
     types = column_of_types(file.table)
     if types is None:
         return None
@@ -74,7 +74,7 @@ def nearly(file: SellerFile) -> str | None:
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
-    """A product for each row that is no variation; at the end a RowError for each variation without a parent."""
+    """A product for each row except variations; at the end a RowError for each variation without a parent."""
     found = named_columns(file.table.columns)
     named = {name: column for name, column in found.items() if name in _BECAME}
     file.check_product_type("Categories" in named, "Categories")
@@ -125,7 +125,7 @@ def _product(cells: dict[str, str], labels: Labels) -> Row:
 
 
 def _text(cell: Any) -> str:
-    """A cell as it was before the export: line breaks, and no apostrophe before what looks like a formula."""
+    """A cell as before the export: with line breaks, and without the apostrophe before a formula."""
     text = as_cell(cell)
     return _FORMULA.sub("", text, count=1).replace("\\n", "\n") if text[:1] == "'" or "\\n" in text else text
 

@@ -1,4 +1,4 @@
-"""The headers of WooCommerce's product CSV, which come in the language of the site that exported it.
+"""The headers of WooCommerce's product CSV, in the languages of exporting sites.
 
 Types of products ("simple", "variation") and references to parents ("id:44") are the same in every language.
 """
@@ -47,7 +47,7 @@ _VALUES = (
     *("valore dell'attributo", "valore(i) dell'attributo", "valores do atributo", "valor(es) do atributo"),
     *("attribuut waarde(n)", "wartości atrybutu", "wartość atrybutu", "значение(-я) аттрибута(-ов)"),
 )
-#: What is measured, in the languages above; the header goes on with the shop's unit: "Weight (kg)".
+#: Names of measures in these languages; the header ends with the shop's unit: "Weight (kg)".
 _MEASURES = {
     "weight": ("weight", "gewicht", "poids", "peso", "waga", "вес"),
     "length": ("length", "länge", "longueur", "longitud", "lunghezza", "comprimento", "lengte", "długość", "длина"),
@@ -59,13 +59,13 @@ _MEASURES = {
 }
 _MEASURED = {word: key for key, words in _MEASURES.items() for word in words}
 _MEASURE = re.compile(rf"({'|'.join(_MEASURED)})[ _]*\(?(kg|g|lbs|oz|m|cm|mm|in|yd)\)?")
-#: All of these, for files that spell them otherwise; the number of an attribute is the last word or the one before it.
+#: All of these, for files with another spelling; an attribute's number is the last word or the one before it.
 NAMES = (
     *(name for english, others in _TRANSLATIONS.items() for name in (english, *others)),
     *(f"{name} 1" for name in (*_NAMES, *_VALUES)),
     *(" 1 ".join(name.rsplit(" ", 1)) for name in (*_NAMES, *_VALUES)),
 )
-#: Custom fields; those that begin with _ are of WordPress and its plugins. "Meta:_" was "Meta: ".
+#: Custom fields; those that begin with _ belong to WordPress and its plugins. "Meta:_" was "Meta: ".
 _FIELD = re.compile(r"(?:Meta|Méta|Мета|Metadado)\s*:(?:\s*|_)([^_\s].*)", re.IGNORECASE)
 _TYPES = frozenset(("simple", "variable", "variation", "grouped", "external", "virtual", "downloadable"))
 
@@ -81,7 +81,7 @@ def named_columns(columns: Sequence[str]) -> dict[str, str]:
 
 
 def attribute_columns(columns: Sequence[str]) -> list[tuple[str, str]]:
-    """The columns of name and values of each numbered attribute, by number."""
+    """The columns of the name and values of each numbered attribute, by number."""
     pairs: dict[int, dict[bool, str]] = {}
     for column in columns:
         number = re.search(r"\d+", column)
@@ -103,7 +103,7 @@ def measure_columns(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 def column_of_types(table: Table) -> str | None:
-    """The column whose cells are types of products in all of the first rows; WooCommerce translates its name alone."""
+    """The column with WooCommerce's product types in all of the first rows; only its name is translated."""
     rows = table.first(20)
     for column in table.columns:
         cells = [split_list(as_cell(row.get(column))) for row in rows]
@@ -113,5 +113,5 @@ def column_of_types(table: Table) -> str | None:
 
 
 def _plain(name: str) -> str:
-    """A header without case, blanks around it and typographic apostrophes, which French exports have."""
+    """A header in lower case, stripped, without the typographic apostrophes of French exports."""
     return " ".join(name.replace("\u2019", "'").casefold().split())

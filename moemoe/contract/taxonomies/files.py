@@ -56,13 +56,13 @@ def read_text(file: Path) -> str:
             content = gzip.decompress(content)
         text = content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ConfigError(f"{file} is no complete gzip file ({error}); fetch it again") from error
+        raise ConfigError(f"{file} is not a complete gzip file ({error}); fetch it again") from error
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         name = error.encoding.upper().replace("UTF8", "UTF-8")
         raise ConfigError(
-            f"{file} is no valid {name} text (byte {error.start:,}); fetch it again, or save it as UTF-8"
+            f"{file} is not valid {name} text (byte {error.start:,}); fetch it again, or save it as UTF-8"
         ) from error
     if "\0" in text:
         raise ConfigError(f"{file} has NUL bytes, as UTF-16 without a mark has; save it as UTF-8")
@@ -79,7 +79,7 @@ def read_json(file: Path) -> Any:
         return json.loads(read_text(file))
     except (json.JSONDecodeError, RecursionError) as error:
         at = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "nested too deep"
-        raise ConfigError(f"{file} is no complete JSON ({at}); if it was cut short, fetch it again") from error
+        raise ConfigError(f"{file} is not complete JSON ({at}); if it was cut short, fetch it again") from error
 
 
 def read_yaml(file: Path) -> Any:
@@ -93,7 +93,7 @@ def read_yaml(file: Path) -> Any:
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         at = f" (line {mark.line + 1})" if mark else ""
-        raise ConfigError(f"{file} is no complete YAML{at}; if it was cut short, fetch it again") from error
+        raise ConfigError(f"{file} is not complete YAML{at}; if it was cut short, fetch it again") from error
 
 
 def _load(text: str) -> Any:

@@ -18,7 +18,7 @@ def read_google(path: Path) -> Taxonomy:
     """Reads the text file, or the one in a folder.
 
     Raises:
-        ConfigError: it is no such file, or not whole.
+        ConfigError: it is not such a file, or is incomplete.
     """
     file = choose_file(path, ("taxonomy-with-ids*.txt",), FORM)
     text = read_text(file)
@@ -31,7 +31,7 @@ def read_google(path: Path) -> Taxonomy:
         found = _LINE.fullmatch(line.rstrip())
         names = tuple(name.strip() for name in found[2].split(ARROW.strip())) if found else ()
         if not found or not all(map(normalize_text, names)):
-            raise ConfigError(f"{file}:{number}: {line[:80]!r} is no category; expected: {FORM}")
+            raise ConfigError(f"{file}:{number}: {line[:80]!r} is not a category; expected: {FORM}")
         if len(names) > 1 and names[:-1] not in known:
             raise ConfigError(f"{file}:{number}: {ARROW.join(names[:-1])!r} has no line above; is the file complete?")
         known.add(names)

@@ -53,7 +53,7 @@ def read_gpc(path: Path) -> Taxonomy:
     """Reads a file, or the English one of a folder.
 
     Raises:
-        ConfigError: it is no GPC, not whole, in other languages alone, or XML with a DTD or entities.
+        ConfigError: it is not GPC, not whole, in other languages alone, or XML with a DTD or entities.
     """
     file, document = _document(path)
     left_out: list[str] = []
@@ -84,7 +84,7 @@ def _document(path: Path) -> tuple[Path, _Document]:
             languages.append(document.language)
     if languages:
         raise ConfigError(f"{path} holds GPC in {', '.join(languages)} and not in English; name one file to take it")
-    raise ConfigError(f"{path} is no GPC; expected: {FORM}")
+    raise ConfigError(f"{path} is not a GPC file; expected: {FORM}")
 
 
 def _from_json(file: Path) -> _Document | None:
@@ -97,7 +97,7 @@ def _from_json(file: Path) -> _Document | None:
     except EntryError as error:
         raise ConfigError(f"{file}: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{file} is no GPC ({type(error).__name__}: {error}); expected: {FORM}") from error
+        raise ConfigError(f"{file} is not a GPC file ({type(error).__name__}: {error}); expected: {FORM}") from error
     return _Document(str(content.get("LanguageCode") or ""), str(content.get("DateUtc") or "unknown date"), segments)
 
 
@@ -143,7 +143,7 @@ def _from_xml(file: Path) -> _Document | None:
     try:
         parser.Parse(read_text(file), True)
     except expat.ExpatError as error:
-        raise ConfigError(f"{file} is no complete XML ({error}); if it was cut short, fetch it again") from error
+        raise ConfigError(f"{file} is not complete XML ({error}); if it was cut short, fetch it again") from error
     except EntryError as error:
         raise ConfigError(f"{file}: {error}") from error
     root = roots[0]

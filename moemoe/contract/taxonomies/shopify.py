@@ -50,7 +50,7 @@ def read_shopify(path: Path) -> Taxonomy:
     """Reads a folder of JSON files (English ones first) or of YAML files, or one file ``taxonomy.json``.
 
     Raises:
-        ConfigError: it is no such folder, a file is not whole, or the categories' parents go in a circle.
+        ConfigError: it is not such a folder, a file is incomplete, or the categories' parents form a cycle.
     """
     where, entries = _entries(path)
     categories = []
@@ -93,13 +93,13 @@ def _entries(path: Path) -> tuple[Path, _Entries]:
         raise ConfigError(f"{path}: {error}") from error
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ConfigError(
-            f"{path} is no taxonomy of Shopify ({type(error).__name__}: {error}); expected: {FORM}"
+            f"{path} is not a Shopify taxonomy ({type(error).__name__}: {error}); expected: {FORM}"
         ) from error
     others = sorted(file.parent for file in [*path.glob("*/categories.json"), *path.glob("dist/*/categories.json")])
     if others:
         names = ", ".join(map(str, others[:5]))
         raise ConfigError(f"{path} holds Shopify's taxonomy in other languages than English; name one of {names}")
-    found = "is no taxonomy of Shopify" if path.is_dir() else "there is no such folder"
+    found = "is not a Shopify taxonomy" if path.is_dir() else "there is no such folder"
     raise ConfigError(f"{path}: {found}; expected: {FORM}")
 
 
@@ -187,7 +187,7 @@ def _from_yaml(folder: Path) -> _Entries:
     for file in sorted((folder / "categories").glob("*.yml")):
         listed = read_yaml(file)
         if not isinstance(listed, list):
-            raise ConfigError(f"{file} is no list of categories; is it complete?")
+            raise ConfigError(f"{file} is not a list of categories; is it complete?")
         for category in listed:
             for child in category.get("children") or ():
                 entries.parents[f"{_GID}Category/{child}"] = f"{_GID}Category/{category['id']}"

@@ -87,7 +87,7 @@ def text_of(entry: Mapping[str, Any], key: str) -> str:
     """A name, an id or a handle of an entry, without invisible characters.
 
     Raises:
-        EntryError: it is missing, or is no text.
+        EntryError: it is missing, or is not text.
     """
     if key not in entry:
         raise EntryError(f"an entry has no {key}: {str(entry)[:200]!a}")
@@ -102,7 +102,7 @@ def name_of(entry: Mapping[str, Any], key: str) -> str:
     """The name of a category or an attribute, which a contract needs.
 
     Raises:
-        EntryError: it is missing, is no text, or has no letter or digit.
+        EntryError: it is missing, is not text, or has no letter or digit.
     """
     name = text_of(entry, key)
     if not normalize_text(name):

@@ -1,4 +1,4 @@
-"""What Magento 2's REST API answers, with and without the lists of names beside it."""
+"""Responses of Magento 2's REST API, with and without the lists of names beside them."""
 
 import json
 
@@ -55,8 +55,8 @@ def test_without_names_it_says_what_to_save(tmp_path):
         **{"climate": "203,205", "material": "33, 38", "sale": "0", "care": "Wash at 30", "Size": "91, 92"},
         "weight": "1.5",
     }
-    numbers = "labels that are numbers, as of options: save the answer of /rest/V1/products/attributes"
-    kinds = "products whose type is their attribute set: save the answer of /rest/V1/categories"
+    numbers = "labels that are option numbers: save the response of /rest/V1/products/attributes"
+    kinds = "products whose type is their attribute set: save the response of /rest/V1/categories"
     assert found.how.counts == {
         f"{numbers} beside the file as attributes.json": 4,
         f"{kinds} beside the file as categories.json": 1,
@@ -68,7 +68,7 @@ def test_a_list_of_names_has_no_products(tmp_path, name):
     save(tmp_path, samples.MAGENTO_HOODIE)
     found = read(tmp_path / name)
     assert (found.products, found.aside, found.how.layout) == ([], [], "magento-api")
-    assert set(found.how.columns.values()) == {"names, of the products"}
+    assert set(found.how.columns.values()) == {"names for the products"}
 
 
 def test_a_list_of_categories(tmp_path):

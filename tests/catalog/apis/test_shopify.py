@@ -1,4 +1,4 @@
-"""What Shopify's APIs answer: products.json, one product, GraphQL and its bulk export."""
+"""Responses of Shopify's APIs: products.json, one product, GraphQL and its bulk export."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""What WooCommerce's APIs answer."""
+"""Responses of WooCommerce's APIs."""
 
 import json
 
@@ -35,8 +35,8 @@ def test_the_rest_api(tmp_path):
     assert found.how.layout == "woocommerce-api"
     assert found.how.columns["price"] == "unused"
     assert found.how.counts == {
-        "custom fields that are no labels, left out": 1,
-        "products in several categories, the first of which is their product type": 1,
+        "custom fields that are not labels, left out": 1,
+        "products in several categories; the first is their product type": 1,
     }
     assert images_of(path) == [["https://shop.test/1.jpg", "https://shop.test/2.jpg"]]
 
@@ -91,7 +91,7 @@ def test_without_categories_it_says_what_to_export(tmp_path):
 
 
 def test_an_error_of_the_api_is_no_catalog(tmp_path):
-    with pytest.raises(CatalogError, match="has none of the layouts"):
+    with pytest.raises(CatalogError, match=r"does not fit (any of )?the layouts"):
         read(save(tmp_path / "a.json", {"code": "rest_no_route", "message": "No route", "data": {"status": 404}}))
 
 

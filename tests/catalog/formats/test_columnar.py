@@ -1,4 +1,4 @@
-"""Parquet and Arrow, Hugging Face data sets among them, and columns that folders name."""
+"""Parquet and Arrow, including Hugging Face data sets, and columns in folder names."""
 
 import json
 from datetime import datetime
@@ -225,7 +225,7 @@ def test_values_as_databases_type_them(tmp_path, own):
     assert row["product_id"] == "00010203-0405-0607-0809-0a0b0c0d0e0f"
     assert (row["product_type"], row["title"]) == ("Kurtas", "Rot · Größe")
     assert row["attributes"] == [("Weight", "0.1"), ("Fit", "Slim")]
-    assert own or read_as(path).counts == {"objects and bytes that are no labels, left out of column 'Raw'": 1}
+    assert own or read_as(path).counts == {"objects and bytes that are not labels, left out of column 'Raw'": 1}
 
 
 @pytest.mark.parametrize(

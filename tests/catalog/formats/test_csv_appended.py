@@ -1,4 +1,4 @@
-"""CSV files that somebody has put one behind the other: the second header is none of the products."""
+"""Concatenated CSV files: the second header is not a product."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_files_of_other_orders_put_one_behind_the_other(tmp_path):
         ("p1", "K", "t"), ("p2", "S", "u"), (None, None, None), ("p3", "K", "t")
     ]  # fmt: skip
     assert [detail for *_, detail in problems] == ["line 5 has 3 cells; the header has 4"]
-    told = "rows that repeat the header in another order, by which the rows below are read"
+    told = "repeated headers in another order, applied to the rows below"
     assert read_as(path).counts[told] == 1
 
 

@@ -1,4 +1,4 @@
-"""CSV as other tools write it: headers, quotes and lines that are not quite those of RFC 4180."""
+"""CSV of other tools: headers, quotes and lines that deviate from RFC 4180."""
 
 import pytest
 

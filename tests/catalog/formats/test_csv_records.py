@@ -1,4 +1,4 @@
-"""CSV finds its feet again whatever a cell holds; delimiter and encoding are found."""
+"""CSV: reading recovers after any malformed cell; delimiter and encoding are detected."""
 
 import gzip
 
@@ -105,7 +105,7 @@ class TestCsv:
         ("cell", "told"),
         [
             ('"never closed', "line 3: unexpected end of data: a quote opens a cell that does not close"),
-            ('"closed" late', "line 3: a quote stands inside of a quoted cell; there it is written twice"),
+            ('"closed" late', "line 3: a quote inside a quoted cell must be doubled"),
             ("one,more", "line 3 has 8 cells; the header has 7"),
         ],
     )
@@ -192,11 +192,11 @@ class TestCsv:
         first, second, _ = rows_of(path, quarantine=lambda *problem: problems.append(problem))
         assert first["attributes"] == [("Fit", "Slim"), ("year", None), ("Neck", "Round")]
         assert second["attributes"] == [("Fit", "Slim"), ("x", None)]
-        assert problems == [(2, "attributes", "attributes are not a map", "'Slim' is no JSON object")]
+        assert problems == [(2, "attributes", "attributes are not a map", "'Slim' is not a JSON object")]
 
     def test_a_column_twice(self, tmp_path):
         path = write_lines(tmp_path / "a.csv", "product_id,product_type,title,title,attributes.Fit", "p1,K,a,b,Slim")
-        with pytest.raises(CatalogError, match="column 'title' comes twice"):
+        with pytest.raises(CatalogError, match="column 'title' is repeated"):
             rows_of(path)
 
 
@@ -307,7 +307,7 @@ def test_quotes_behind_backslashes(tmp_path):
     found = rows_of(path, quarantine=lambda *problem: problems.append(problem[0]))
     titles = ['a "red" kurta, C:\\new', 'two\nlines of "text"', "C:\\new", None, "t"]
     assert ([row["title"] for row in found], problems) == (titles, [3])
-    assert read_as(path).counts == {"rows whose quotes stand behind backslashes, read as doubled": 2}
+    assert read_as(path).counts == {"rows with backslash-escaped quotes, read as quotes": 2}
 
 
 def test_quotes_behind_backslashes_in_cells_without_quotes(tmp_path):
@@ -315,7 +315,7 @@ def test_quotes_behind_backslashes_in_cells_without_quotes(tmp_path):
     rows = [r"p1,K,5\" heel,Slim", r"p2,K,[5\" heel],Slim", r'p3,K,"a \""b\""",Slim']
     path = write_lines(tmp_path / "a.csv", HEADER, *rows)
     assert [row["title"] for row in rows_of(path)] == ['5" heel', r"[5\" heel]", r"a \"b\""]
-    assert read_as(path).counts == {"rows whose quotes stand behind backslashes, read as doubled": 1}
+    assert read_as(path).counts == {"rows with backslash-escaped quotes, read as quotes": 1}
 
 
 def test_texts_written_as_formulas(tmp_path):
@@ -325,7 +325,7 @@ def test_texts_written_as_formulas(tmp_path):
     found = rows_of(path)
     assert [row["product_id"] for row in found] == ["007", "008", "p3"]
     assert [row["title"] for row in found] == ["t", '="a " b"', '<a href="x">']
-    assert read_as(path).counts == {'rows with cells written ="...", read as their texts': 2}
+    assert read_as(path).counts == {'rows with cells written ="...", read as text': 2}
 
 
 def test_a_line_break_in_the_header(tmp_path):
@@ -350,8 +350,8 @@ def test_delimiters_that_few_use(tmp_path, between, name):
 
 def test_a_delimiter_that_is_not_known(tmp_path):
     path = write_lines(tmp_path / "a.csv", "product_id:product_type:title:color", "1:Shirt:Tee:red")
-    hint = r"the file has 'product_id:product_type:title:color'.* if its cells have another sign between them than "
-    with pytest.raises(CatalogError, match=hint + r"comma, .*, write it above the header, as in `sep=:`"):
+    hint = r"the file has 'product_id:product_type:title:color'.* if its delimiter is not among "
+    with pytest.raises(CatalogError, match=hint + r"comma, .*, declare it above the header, as in `sep=:`"):
         rows_of(path)
     write_lines(path, "sep=:", "product_id:product_type:title:color", "1:Shirt:Tee:red")
     assert rows_of(path)[0]["attributes"] == [("color", "red")]
@@ -376,9 +376,7 @@ class TestDelimitersWithoutQuotes:
         expected = ["t", "Bags, Belts", "t", "x, y, z"]
         assert [row["title"] for row in found] == [title.replace(",", between) for title in expected]
         assert found[2]["attributes"] == [("Fit", "Slim, stretch, soft".replace(",", between))]
-        assert read_as(path).counts == {
-            "rows with a delimiter and a blank within a cell without quotes, read as one cell": 3
-        }
+        assert read_as(path).counts == {"rows with a delimiter inside an unquoted cell, read as one cell": 3}
 
     @pytest.mark.parametrize(
         "lines",

@@ -1,4 +1,4 @@
-"""Text in UTF-8 that was read as Windows-1252 comes back, in every format, and what only looks like it stays."""
+"""UTF-8 text that was misread as Windows-1252 is repaired in every format; text that only looks like it stays."""
 
 import json
 from collections import Counter

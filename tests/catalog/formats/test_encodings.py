@@ -1,4 +1,4 @@
-"""Files in what Excel saves in each country; western ones stay in Windows-1252."""
+"""Files in the encodings that Excel uses in each country; western ones stay in Windows-1252."""
 
 import gzip
 import random

@@ -1,4 +1,4 @@
-"""Text that databases write, with backslashes in the place of quotes."""
+"""Text written by databases, with backslash escapes instead of quotes."""
 
 from moemoe.catalog.formats.escaped_lines import ESCAPED
 from tests.support.catalog_files import read_as, rows_of

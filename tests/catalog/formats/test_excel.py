@@ -1,4 +1,4 @@
-"""Excel workbooks are read as CSV is; a zip bomb is not."""
+"""Excel workbooks are read like CSV; a zip bomb is refused."""
 
 import sys
 import zipfile
@@ -191,7 +191,7 @@ def test_cells_that_are_merged_below_each_other_all_have_the_value(tmp_path):
         ("p1", "Kurtas", {"Fit": "Slim"}), ("p2", "Kurtas", {"Fit": "Slim"}), ("p3", "Kurtas", {}),
         ("p4", "Shirts", {}), ("p5", "Shirts", {}),
     ]  # fmt: skip
-    assert read_as(path).counts["blank cells of ranges that are merged, read as the range's value"] == 3
+    assert read_as(path).counts["blank cells of merged ranges, filled with the range's value"] == 3
 
 
 def test_a_header_of_two_rows(tmp_path):

@@ -1,4 +1,4 @@
-"""Formulas in the cells of CSV and of workbooks: their texts, or a count of those without a result."""
+"""Formulas in cells of CSV and workbooks: their texts, or a count of those without a result."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Answers of Hugging Face's data set server, saved as they come."""
+"""Saved responses of Hugging Face's data set server."""
 
 import json
 
@@ -52,7 +52,7 @@ def test_cut_cells_are_left_out_and_counted(tmp_path):
     assert [(p["description"], p["attributes"]) for p in found.products] == [
         ("Soft.", {"color": "Red"}), (None, {}), ("Soft.", {"color": "Red"})
     ]  # fmt: skip
-    assert found.how.counts == {"cells that Hugging Face's server has cut, left out": 2}
+    assert found.how.counts == {"cells truncated by Hugging Face's server, left out": 2}
 
 
 def test_a_catalog_with_a_column_row_is_no_answer(tmp_path):

@@ -1,4 +1,4 @@
-"""JSON arrays, which may be larger than memory, beside JSON lines, well-formed and not."""
+"""JSON arrays, which may be larger than memory, and JSON lines, well-formed and malformed."""
 
 import json
 
@@ -189,7 +189,8 @@ def test_lists_of_attributes(tmp_path, attributes):
     labels = rows_of(path, quarantine=lambda *problem: problems.append(problem))[0]["attributes"]
     assert [pair for pair in labels if pair != ("Neck", None)] == [("Fit", "Slim")]
     assert (
-        problems[0][3] == "{'fit': 'Slim', 'cut': 'A'} is no pair; allowed are [key, value] and {key: ..., value: ...}"
+        problems[0][3]
+        == "{'fit': 'Slim', 'cut': 'A'} is not a pair; allowed are [key, value] and {key: ..., value: ...}"
     )
 
 

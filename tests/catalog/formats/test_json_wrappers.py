@@ -1,4 +1,4 @@
-"""JSON as programs that move data write it: products within wrappers, under their ids, printed by Python."""
+"""JSON of data tools: products in wrappers, under their ids, printed by Python."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Objects in which a key comes again: nothing of them is lost, and they are counted."""
+"""Objects with repeated keys: no value is lost, and they are counted."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""CSV records without the blank cells at their end, and those that only look so."""
+"""CSV records without their trailing blank cells, and records that only look like them."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support.shop_samples import GOOGLE, GOOGLE_ROW, KAGGLE, SHOPIFY, writ
 
 HEADER = "product_id,product_type,title,description,Fit,Neck,Color"
 FULL = "p0,Kurtas,t,long,Slim,Round,Red"
-PADDED = "rows with fewer cells than the header, read as blank at their end"
+PADDED = "rows with fewer cells than the header, padded with blank cells"
 
 
 def read(path):

@@ -1,4 +1,4 @@
-"""Files that are packed, whatever their names say, and a .gz that unpacks without end."""
+"""Compressed files, whatever their names, and a .gz that unpacks without end."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""Rows of totals, which people and programs write below a table."""
+"""Rows of totals below a table."""
 
 import pytest
 

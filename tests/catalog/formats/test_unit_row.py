@@ -1,4 +1,4 @@
-"""A row of units below the header gives the numbers below their units, and is no product."""
+"""A row of units below the header: added to the numbers below it, and not a product."""
 
 import pytest
 

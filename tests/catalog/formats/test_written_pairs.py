@@ -1,4 +1,4 @@
-"""Attributes that a text names."""
+"""Attributes written in a text."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""XML feeds: items in order, in bounded memory, and nothing that reaches outside of the file."""
+"""XML feeds: items in order, in bounded memory, and no access outside the file."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""Amazon Berkeley Objects: one language a product, images by id, normalized quantities."""
+"""Amazon Berkeley Objects: one language per product, images by id, normalized quantities."""
 
 import gzip
 import json

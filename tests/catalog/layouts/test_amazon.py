@@ -1,4 +1,4 @@
-"""Amazon's flat files, with the field names of until 2024 and of since."""
+"""Amazon's flat files, with the old (until 2024) and the new field names."""
 
 import pytest
 

@@ -68,7 +68,7 @@ def test_details_that_are_objects(tmp_path):
     found = read(write(tmp_path / "a.jsonl", json.dumps(REVIEWS_ITEM | {"details": details})))
     labels = dict(found.first["attributes"])
     assert (labels["Weight"], labels.keys() & {"Best Sellers Rank", "Sizes"}) == ("3 kg", set())
-    assert found.how.counts == {"objects that are no labels, left out under 'Sizes'": 1}
+    assert found.how.counts == {"objects that are not labels, left out under 'Sizes'": 1}
 
 
 @pytest.mark.parametrize("images", [["https://m.test/1.jpg"], "https://m.test/1.jpg"])

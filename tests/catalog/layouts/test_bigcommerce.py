@@ -155,7 +155,7 @@ def test_legacy_rows_lack_blank_cells_at_their_end(tmp_path):
     ]  # fmt: skip
     assert found.aside == []
     assert found.how.counts == {
-        "rows with fewer cells than the header, read as blank at their end": 7,
+        "rows with fewer cells than the header, padded with blank cells": 7,
         "rows of variants, images, videos and rules joined": 5,
     }
     assert found.how.columns["Product Name"] == "title, attribute"

@@ -50,7 +50,7 @@ def test_numbered_names_and_values(tmp_path, columns):
     found = read_as(path)
     assert found.columns[columns[0]] == "attribute (its name)"
     assert found.columns[columns[-1]] == "attribute (its unit)"
-    assert found.counts == {"rows with an attribute's value without its name, which is left out": 1}
+    assert found.counts == {"attribute values without a name, left out": 1}
     listed = rows_of(path, {"attributes": (columns[0], "Fit")})[0]["attributes"]
     assert listed == [(columns[0], "Color"), ("Fit", "Slim")]
 
@@ -112,7 +112,7 @@ def test_parquet_of_any_types(tmp_path):
     assert [key for key, value in second["attributes"] if value] == []
     told = read_as(path)
     assert told.columns["__index_level_0__"] == "unused"
-    assert told.counts == {"objects and bytes that are no labels, left out of column 'size'": 1}
+    assert told.counts == {"objects and bytes that are not labels, left out of column 'size'": 1}
 
 
 PAIRS = [("Fabric", "Cotton"), ("Fit", "Slim")]
@@ -160,7 +160,7 @@ def test_columns_of_attributes_in_json_and_parquet(tmp_path):
 
 def test_no_further_column(tmp_path):
     path = write_lines(tmp_path / "a.csv", "product_id,product_type,title", "p1,Kurtas,t")
-    with pytest.raises(CatalogError, match=r"column 'attributes' is missing.*none of the layouts flat, long"):
+    with pytest.raises(CatalogError, match=r"column 'attributes' is missing.*does not fit the layouts flat, long"):
         rows_of(path)
     with pytest.raises(CatalogError, match=r"a\.csv has no attribute column"):
         rows_of(path, layout="flat")

@@ -71,7 +71,7 @@ def test_specifications_that_are_cut_cost_their_row(tmp_path):
         )
     )
     assert [product["product_id"] for product in found.products] == ["u2"]
-    assert found.aside == [("attributes are not a map", f"product_specifications are no Ruby hash: {cut!r}")]
+    assert found.aside == [("attributes are not a map", f"product_specifications are not a Ruby hash: {cut!r}")]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Texts in several languages, in files of our own columns: a product is read in its market's."""
+"""Texts in several languages in our own columns: a product is read in its marketplace's language."""
 
 import json
 
@@ -173,4 +173,4 @@ def test_sizes_of_countries_are_no_languages(tmp_path):
     plain = {"product_id": "1", "product_type": "Shoes", "title": "t", "size": {"eu": "41", "uk": "7"}, "Fit": "Slim"}
     found = read(write(tmp_path / "a.jsonl", json.dumps(plain)))
     assert found.first["attributes"] == {"Fit": "Slim"}
-    assert list(found.how.counts) == ["objects and bytes that are no labels, left out of column 'size'"]
+    assert list(found.how.counts) == ["objects and bytes that are not labels, left out of column 'size'"]

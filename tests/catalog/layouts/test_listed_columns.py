@@ -1,4 +1,4 @@
-"""Images and bullet points in columns of their own."""
+"""Columns with one image or bullet point each."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A row for each attribute of a product."""
+"""Tables with one row per attribute of a product."""
 
 import random
 
@@ -128,4 +128,4 @@ def test_a_row_without_an_attribute_costs_nothing(tmp_path):
     assert [(row["product_id"], row["attributes"]) for row in rows_of(path)] == [
         ("p1", [("Fit", "Slim")]), ("p2", []), ("p3", []), ("p4", [("Neck", None)]),
     ]  # fmt: skip
-    assert read_as(path).counts == {"rows with an attribute's value without its name, which is left out": 1}
+    assert read_as(path).counts == {"attribute values without a name, left out": 1}

@@ -43,7 +43,7 @@ ODD = [
     ([["red"]], None),
     ([{"tone": "red"}, {"value": "blue"}], "blue"),
 ]
-LEFT_OUT = "objects that are no labels, left out under 'Color'"
+LEFT_OUT = "objects that are not labels, left out under 'Color'"
 
 
 @pytest.mark.parametrize(("value", "label"), LABELS)
@@ -131,7 +131,7 @@ def test_a_map_in_parquet_is_no_label(tmp_path):
     columns = {name: ["a", "b"] for name in ("product_id", "product_type", "title", "Fit")}
     path = write_parquet(tmp_path / "a.parquet", **columns, Care=care)
     assert [row["attributes"] for row in rows_of(path)] == [[("Fit", "a")], [("Fit", "b")]]
-    assert read_as(path).counts == {"objects and bytes that are no labels, left out of column 'Care'": 2}
+    assert read_as(path).counts == {"objects and bytes that are not labels, left out of column 'Care'": 2}
 
 
 #: What pandas and databases write of a list or an object in one cell.

@@ -1,4 +1,4 @@
-"""Values of a row in the shapes in which others write them."""
+"""Values of a row in the forms that other programs write."""
 
 import json
 
@@ -62,7 +62,7 @@ def test_attributes(written, pairs):
     ],
 )
 def test_other_texts_are_no_attributes(written):
-    with pytest.raises(RowError, match="is no JSON object"):
+    with pytest.raises(RowError, match="is not a JSON object"):
         attributes(written)
 
 

@@ -1,4 +1,4 @@
-"""Exports that people saved again with other headers: in lower case, with underscores, with blanks around them."""
+"""Exports saved again with other headers: in lower case, with underscores, with surrounding blanks."""
 
 import csv
 import gzip

@@ -165,4 +165,4 @@ def test_shortcodes_of_page_builders_are_left_out(tmp_path):
 def test_values_of_an_attribute_without_a_name_are_counted(tmp_path):
     row = WOO_SHIRT | {"Attribute 2 name": "", "Attribute 2 value(s)": "Cotton"}
     counts = read(write_dicts(tmp_path / "a.csv", WOO, row)).how.counts
-    assert counts == {"rows with an attribute's value without its name, which is left out": 1}
+    assert counts == {"attribute values without a name, left out": 1}

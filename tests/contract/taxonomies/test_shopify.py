@@ -81,7 +81,7 @@ def test_a_release_of_shopify_without_a_file_or_without_english(tmp_path):
     assert "categories.de.json.gz has no file of attributes beside it" in said
     file = release / "attributes.fr.json.gz"
     file.write_bytes(file.read_bytes()[:-20])
-    assert "attributes.fr.json.gz is no complete gzip file" in refused("shopify", file, tmp_path)
+    assert "attributes.fr.json.gz is not a complete gzip file" in refused("shopify", file, tmp_path)
 
 
 def test_a_checkout_of_shopify_without_a_file_or_without_english(tmp_path):
@@ -101,7 +101,7 @@ def test_a_yaml_file_of_shopify_that_is_not_whole_is_named(tmp_path):
     folder = shopify_yaml(tmp_path / "a")
     file = folder / "data" / "categories" / "fr_furniture.yml"
     file.write_text("")
-    assert f"{file} is no list of categories" in refused("shopify", folder, tmp_path)
+    assert f"{file} is not a list of categories" in refused("shopify", folder, tmp_path)
     folder = shopify_yaml(tmp_path / "older")
     (folder / "data" / "attributes.yml").write_text("- {id: 1, name: Color, values: [color__beige]}")
     assert "attributes.yml has no base_attributes and extended_attributes" in refused("shopify", folder, tmp_path)

@@ -1,4 +1,4 @@
-"""The stages of a small run, each done once, in the order of the flow: shirts whose title says what is asked."""
+"""The stages of a small run, each run once, in the flow's order, on shirts whose titles have the answers."""
 
 from pathlib import Path
 

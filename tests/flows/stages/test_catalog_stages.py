@@ -37,7 +37,7 @@ def test_validate_puts_the_tasks_together_and_says_what_is_broken(space, validat
     assert space.folder.quarantine.read().equals(validated.quarantine)
     assert [failure.severity for failure in validated.report.failures] == ["warning"]  # fit type is not always there
     assert len(space.folder.products()) == 2
-    assert "expectations hold" in (space.local(space.folder.data_docs) / "index.html").read_text()
+    assert "expectations pass" in (space.local(space.folder.data_docs) / "index.html").read_text()
 
 
 def test_the_run_says_how_its_files_were_read(space, validated):
@@ -83,7 +83,7 @@ def test_a_run_finds_the_decimal_sign_of_its_catalog_keeps_it_and_says_so(tmp_pa
     ("layout", "error", "said"),
     [
         ("flatt", ConfigError, "--layout 'flatt' is unknown; did you mean 'flat'"),
-        ("auto", CatalogError, r"b\.csv: column 'product_id' is missing.*it has none of the layouts flat, long"),
+        ("auto", CatalogError, r"b\.csv: column 'product_id' is missing.*it does not fit the layouts flat, long"),
     ],
 )
 def test_a_layout_that_is_not_known_is_found_at_the_start(space, catalog, place, tmp_path, layout, error, said):

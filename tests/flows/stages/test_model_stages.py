@@ -68,7 +68,7 @@ def test_the_report_says_what_1_200_was_taken_for(space, written, validated, eva
     what = (evaluated.found, evaluated.identity, ShardedDataset(written.uri, str(tmp_path)), validated.report, [])
     stages.report.write_report(other, *what)
     page = html.unescape(other.folder.report.read_text())
-    assert "The contract does not say what 1.200 and 1,200 mean" in page
+    assert "The contract does not say whether 1.200 and 1,200" in page
     assert 'decimal_sign: ","' in page
     assert "Decimal signs" not in space.folder.report.read_text()  # nothing is measured
 
@@ -82,7 +82,7 @@ def test_predictions_that_break_a_critical_expectation_are_no_result_of_the_run(
     strict = contract.replace("canonical_predictions: {severity: warning", "canonical_predictions: {severity: critical")
     (tmp_path / "run/contract.yaml").write_text(strict)
     other = Workspace(RunFolder(str(tmp_path / "run")), str(tmp_path / "scratch"))
-    with pytest.raises(CatalogError, match="a critical expectation does not hold"):
+    with pytest.raises(CatalogError, match="a critical expectation fails"):
         stages.evaluate.evaluate_model(other, tracked, written.uri, recipe, options, "")
     assert not other.folder.predictions.exists()
     assert not (tmp_path / "run/model" / ANSWERING).exists()
@@ -115,7 +115,7 @@ def test_a_run_follows_the_champion_unless_nothing_is_new(space, tracked, regist
     new_data = stages.retrain.check_for_new_data(unknown, written.uri)
     assert "is not known: cannot read" in new_data.message
     assert not new_data.is_nothing
-    with pytest.raises(ConfigError, match="warm start: the champion is no MoEMoE"):
+    with pytest.raises(ConfigError, match="warm start: the champion is not a MoEMoE"):
         stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "champion")
     with pytest.raises(ConfigError, match="warm-start is 'yes'; allowed is champion, or nothing"):
         stages.retrain.find_champion(space, tracked.address, "moemoe-small", recipe, "yes")

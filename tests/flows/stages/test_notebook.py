@@ -1,4 +1,4 @@
-"""examples/explore_predictions.ipynb, cell by cell, on the run that the stages have made."""
+"""examples/explore_predictions.ipynb, cell by cell, on the run of the stages."""
 
 import json
 import math

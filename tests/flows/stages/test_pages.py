@@ -1,4 +1,4 @@
-"""The pages' Python, and their commands on a registered model, run on what the stages have made.
+"""The pages' Python code, and their commands on a registered model, run on the results of the stages.
 
 Other commands: those that the flows print run in tests/flows/test_road.py; tests/test_documents.py checks that all of
 them and their options exist.

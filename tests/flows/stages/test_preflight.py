@@ -1,4 +1,4 @@
-"""What is wrong is found before the long work starts; and how a run of TrainFlow begins."""
+"""Mistakes are found before the long work starts; the start of a TrainFlow run."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""collect and shard of a catalog whose images are URLs: the root holds them, and no later step asks for one."""
+"""collect and shard with images behind URLs: they are kept under the root, and later steps fetch none."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Every Python process with this folder on PYTHONPATH finds the packages in MOEMOE_BARE_BOX alone, and no network."""
+"""Every Python process with this folder on PYTHONPATH sees only the packages in MOEMOE_BARE_BOX, and no network."""
 
 import os
 import sys

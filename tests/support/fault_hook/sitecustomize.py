@@ -1,4 +1,4 @@
-"""Every Python process with this folder on PYTHONPATH loads this first: it does to itself what the test has planned.
+"""Every Python process with this folder on PYTHONPATH loads this first, and injects the test's planned faults.
 
 MOEMOE_FAULTS names a folder. ``plan/PROCESS`` holds what is to happen, a line for each start of that process:
 
