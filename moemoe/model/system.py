@@ -74,8 +74,8 @@ class TrainableSystem(System, Protocol):
 class Fitted(System, Protocol):
     """``items`` are the training split's products with one answer per question, in a fixed order.
 
-    One that has ``create``, which gives it before it has learned, and an ``image_encoder`` that ``has_features``, may be
-    given images' features in place of images.
+    One that has ``create``, which gives it before it has learned, and an ``image_encoder`` that ``has_features`` may
+    read images' features in place of images.
     """
 
     @classmethod

@@ -28,7 +28,6 @@ from tests.support.small_model import TINY_RESNET
 from tests.support.small_shards import small_shards
 from tests.support.small_training import run, small_recipe
 
-
 IMAGES = {
     "none": {"name": "resnet18", "size": 32, "options": TINY_RESNET},
     "last": {"name": "mobilenetv2_035", "size": 32},

@@ -94,5 +94,5 @@ def test_another_network_is_trained_without_features(tmp_path):
     config = replace(config, pretrained=str(tmp_path / "weights.safetensors"), trained="last")
     assert not encoder_of(config).has_features
     settings = f"image.name=resnet18, image.options={TINY_RESNET}, image.size=64, image.pretrained={config.pretrained}"
-    with pytest.raises(ConfigError, match="resnet18 has no last stage to train alone; set image.trained=none"):
+    with pytest.raises(ConfigError, match=r"resnet18 has no last stage to train alone; set image\.trained=none"):
         load_recipe("image-classifier", settings=settings).check()
