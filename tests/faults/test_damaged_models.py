@@ -121,7 +121,7 @@ def test_weights_that_are_not_there(folder, damage: Callable[[Path], None]):
 def test_a_file_without_which_answers_would_mean_something_else(folder, name):
     """Without the temperature confidences differ from those that the thresholds were chosen for."""
     (folder / name).unlink()
-    with pytest.raises(ConfigError, match=f"holds no registered model: {name} is missing"):
+    with pytest.raises(ConfigError, match=f"does not hold a registered model: {name} is missing"):
         AttributeModel.load(folder)
 
 
