@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from moemoe.batches.batch import Batch
+from moemoe.batches.batch import Batch, Source
 from moemoe.configs import check_sizes, config_from_dict
 from moemoe.errors import ConfigError
 from moemoe.model.config import ExpertConfig, ModelConfig, TextConfig
@@ -54,7 +54,7 @@ class MXTConfig(ModelConfig):
         if self.features.size != self.image.size:
             object.__setattr__(self, "features", replace(self.features, size=self.image.size))
         if {self.image.trained, self.features.trained} != {"all"} and self.features != self.image:
-            raise ConfigError("mxt: both parts read the features of one frozen network; set features.* as image.*")
+            raise ConfigError("mxt: both parts read the features of one network; set features.* as image.*")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "MXTConfig":
@@ -139,11 +139,8 @@ class MXT(MoEMoE):
         """The joint encoder's states, one row per example, as the decoder's one source."""
         image, text = batch.sources
         there_B, real_BK = image.mask[image.row_of], text.mask
-        data = image.data
-        if self.image_encoder.has_features and not data.is_floating_point():
-            data = self.image_encoder.features(data, image.mask)
-        global_BV = self.image_encoder(data, image.mask).mean(1)[image.row_of]
-        features_BPD = self.feature_encoder(data, image.mask)[image.row_of]
+        patches_IPV, features_IPD = self._read(image)
+        global_BV, features_BPD = patches_IPV.mean(1)[image.row_of], features_IPD[image.row_of]
         x_BKD, shift_BK = self.gate(self.context_encoder.embed(text.data), global_BV, there_B)
         states_BKD, loads = self.context_encoder.encode_embeddings(x_BKD, real_BK)
         seen_BKD = self.attend(states_BKD, features_BPD, features_BPD, need_weights=False)[0] * there_B[:, None, None]
@@ -155,3 +152,11 @@ class MXT(MoEMoE):
         image_B = ((shift_BK + seen_BK) / 2 * real_BK).sum(1) / real_BK.sum(1).clamp(min=1)
         memory = SourceMemory(keys, values, weights_NLS, real_BK, batch.product_of)
         return Encoded(memory, torch.stack([image_B, 1 - image_B], dim=1), None, loads)
+
+    def _read(self, image: Source) -> tuple[Tensor, Tensor]:
+        """The patches of both networks [I, P, V] and [I, P, D]; one network that both share runs once."""
+        encoders = self.image_encoder, self.feature_encoder
+        if not self.image_encoder.has_features:
+            return tuple(encoder(image.data) for encoder in encoders)
+        seen = self.image_encoder.read(image.data, image.mask)
+        return tuple(encoder.embed(seen) for encoder in encoders)

@@ -1,7 +1,7 @@
 """What training computes from the shards before its first step, with its progress: a bar, and events for a card.
 
-Token ids and the features of a frozen image encoder are made once for all epochs and runs. For a million images that is
-hours before the first step.
+Token ids and image features are made once for all epochs and runs. For a million images that is hours before the first
+step.
 """
 
 import time

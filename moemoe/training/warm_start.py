@@ -27,6 +27,8 @@ def check_warm_start(folder: str | Path, recipe: Recipe) -> None:
         raise ConfigError(f"warm start: the champion is not a MoEMoE model, but recipe {recipe.name} is")
     theirs = _comparable(values, recipe)
     mine = _comparable(json.loads(json.dumps(recipe.model)), recipe)  # lists where it has tuples, as in the file
+    if theirs["image"]["trained"] == "none" and mine["image"]["trained"] == "last":
+        theirs["image"]["trained"] = "last"  # the same weights
     if differ := sorted(_differences(theirs, mine)):
         raise ConfigError(
             f"warm start: the champion is not of recipe {recipe.name} in size {recipe.size} "

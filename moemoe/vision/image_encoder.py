@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from math import isqrt
 from threading import Barrier
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,6 +35,14 @@ PATCH_PIXELS = 4
 GRID_WITHOUT_BACKBONE = 4
 #: Images in one forward pass of a frozen backbone on a GPU, padded with zeros, as sums depend on the batch's shape.
 GPU_BATCH = 64
+
+
+class SeenPatches(NamedTuple):
+    """What a backbone with ``features`` sees in each patch: its own numbers, normalized, pixels and colours."""
+
+    patches_IPW: Tensor
+    pixels_IPC: Tensor
+    colors_IPC: Tensor
 
 
 class ImageEncoder(nn.Module):
@@ -100,16 +109,24 @@ class ImageEncoder(nn.Module):
         """
         if not self.has_features:
             return self.project(self._patches(images)[0])
+        return self.embed(self.read(images, there_I))
+
+    def read(self, images: Tensor, there_I: Tensor | None = None) -> SeenPatches:
+        """What the backbone sees in images or their ``features``, as in ``forward``, before any projection."""
         half_IPW = images if images.is_floating_point() else self.features(images, there_I)
         if half_IPW.shape[-1] != sum(self._parts):
             raise ConfigError(
                 f"image features have {half_IPW.shape[-1]} numbers a patch; {self.image.name} has {sum(self._parts)}"
             )
         seen_IPW, pixels_IPC, colors_IPC = self._split(half_IPW)
-        x_IPW = torch.cat([F.layer_norm(seen_IPW, seen_IPW.shape[-1:]), pixels_IPC], dim=-1)
+        return SeenPatches(F.layer_norm(seen_IPW, seen_IPW.shape[-1:]), pixels_IPC, colors_IPC)
+
+    def embed(self, seen: SeenPatches) -> Tensor:
+        """Patch embeddings [I, P, D]."""
+        x_IPW = torch.cat([seen.patches_IPW, seen.pixels_IPC], dim=-1)
         if self.color_patch is None:
-            return self.project(torch.cat([x_IPW, colors_IPC], dim=-1))
-        return torch.cat([self.project(x_IPW), self.color_patch(colors_IPC)], dim=1)
+            return self.project(torch.cat([x_IPW, seen.colors_IPC], dim=-1))
+        return torch.cat([self.project(x_IPW), self.color_patch(seen.colors_IPC)], dim=1)
 
     def features(self, images_I3HW: Tensor, there_I: Tensor | None = None) -> Tensor:
         """What the frozen part sees in uint8 images: half precision [I, P, W + C], 0 where there is no image.
@@ -130,9 +147,9 @@ class ImageEncoder(nn.Module):
 
     def summary(self, half_IPW: Tensor) -> Tensor:
         """What ``features`` gave of each image as one row, [I, ``summary_size``]: mean patch and colours."""
-        seen_IPW, _, colors_IPC = self._split(half_IPW)
-        mean_IW = F.layer_norm(seen_IPW, seen_IPW.shape[-1:]).mean(1)
-        return torch.cat([mean_IW, image_colors(colors_IPC)], dim=-1) if self._parts[-1] else mean_IW
+        seen = self.read(half_IPW)
+        mean_IW = seen.patches_IPW.mean(1)
+        return torch.cat([mean_IW, image_colors(seen.colors_IPC)], dim=-1) if self._parts[-1] else mean_IW
 
     @property
     def summary_size(self) -> int:

@@ -215,9 +215,25 @@ def test_pretrained_parts_are_loaded_from_small_checkpoints(tokenizer, tmp_path)
         assert torch.equal(encoder.backbone.state_dict()["conv1.weight"], image.state_dict()["conv1.weight"])
 
 
+def test_a_last_stage_that_both_parts_of_mxt_share_runs_once(tokenizer):
+    config = load_recipe("mxt", settings="image.size=64, features.size=64").config.with_catalog(304, {})
+    model = MXT.create(config).eval()
+    noise = np.random.default_rng(0).integers(0, 255, (1, 3, 64, 64), dtype=np.uint8)
+    [features] = model.image_encoder.compute(noise)
+    batch = Collator(tokenizer, config)([ModelInput([features, "Brand Silk shirt"], ["color"])])
+    runs = []
+    model.image_encoder.backbone.conv_head.register_forward_hook(lambda *given: runs.append(given))
+    with torch.no_grad():
+        patches_IPV, features_IPD = model._read(batch.sources[0])
+    assert len(runs) == 1
+    with torch.no_grad():
+        assert torch.equal(patches_IPV, model.image_encoder(batch.sources[0].data))
+        assert torch.equal(features_IPD, model.feature_encoder(batch.sources[0].data))
+
+
 @pytest.mark.parametrize("name", ["mxt", "cma-clip"])
 def test_the_default_model_comes_back_as_it_was_saved(tmp_path, name):
-    """Its frozen image encoder has BatchNorm, and is both encoders of MXT."""
+    """Its image encoder has BatchNorm, and is both encoders of MXT."""
     model = load_system(name).create(load_recipe(name).config.with_catalog(304, {"color": ["Red"]}))
     model.save_pretrained(tmp_path)
     weights, again = model.state_dict(), load_system(name).from_pretrained(tmp_path).state_dict()

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from moemoe.errors import ConfigError
 from moemoe.inference.predictor import Predictor
 from moemoe.model.mixture_of_experts import MixtureOfExperts
-from moemoe.recipes import load_recipe
+from moemoe.recipes import Recipe, load_recipe
 from moemoe.training import launch
 from moemoe.training.events import read_events
 from moemoe.training.job import TrainingJob
@@ -21,8 +21,11 @@ from tests.support.small_training import small_recipe
 from tests.support.warm_python import warm
 
 
-def train(manifest: str, folder: Path, warm_start: str = ""):
-    recipe = small_recipe(training=replace(small_recipe().training, epochs=1))
+LAST_STAGE = tuple(f"image_encoder.backbone.{layer}" for layer in ("blocks.6", "conv_head", "bn2"))
+
+
+def train(manifest: str, folder: Path, warm_start: str = "", recipe: Recipe | None = None):
+    recipe = recipe or small_recipe(training=replace(small_recipe().training, epochs=1))
     job = TrainingJob(
         manifest, str(folder / "run"), str(folder / "scratch"), recipe.to_dict(), 1, warm_start=warm_start
     )
@@ -53,6 +56,24 @@ def test_the_last_phase_goes_on_from_the_champions_weights_with_its_tokenizer(ch
 
 def test_a_champion_of_the_recipe_passes(champion):
     check_warm_start(champion, small_recipe())
+
+
+def test_the_last_stage_of_a_frozen_champion_is_trained_further(tmp_path):
+    def recipe(trained: str) -> Recipe:
+        image = {"name": "tf_efficientnet_lite0", "size": 32, "pretrained": "package", "trained": trained}
+        once = replace(small_recipe().training, epochs=1)
+        return small_recipe(model={**small_recipe().model, "image": image}, phases=("full",), training=once)
+
+    manifest = small_shards(tmp_path / "root", 40)
+    frozen, _ = train(manifest, tmp_path / "frozen", recipe=recipe("none"))
+    tuned, _ = train(manifest, tmp_path / "tuned", str(frozen), recipe("last"))
+    before, after = (load_file(folder / "model.safetensors") for folder in (frozen, tuned))
+    assert before.keys() == after.keys()
+    changed = {name for name in before if "backbone" in name and not torch.equal(before[name], after[name])}
+    assert changed
+    assert all(name.startswith(LAST_STAGE) for name in changed)
+    with pytest.raises(ConfigError, match="image.trained is 'last', not 'none'"):  # its features would be others
+        check_warm_start(tuned, recipe("none"))
 
 
 @pytest.mark.parametrize(
