@@ -20,7 +20,6 @@ from tests.support.small_shards import small_shards
 from tests.support.small_training import small_recipe
 from tests.support.warm_python import warm
 
-
 LAST_STAGE = tuple(f"image_encoder.backbone.{layer}" for layer in ("blocks.6", "conv_head", "bn2"))
 
 
@@ -72,7 +71,7 @@ def test_the_last_stage_of_a_frozen_champion_is_trained_further(tmp_path):
     changed = {name for name in before if "backbone" in name and not torch.equal(before[name], after[name])}
     assert changed
     assert all(name.startswith(LAST_STAGE) for name in changed)
-    with pytest.raises(ConfigError, match="image.trained is 'last', not 'none'"):  # its features would be others
+    with pytest.raises(ConfigError, match=r"image\.trained is 'last', not 'none'"):  # its features would be others
         check_warm_start(tuned, recipe("none"))
 
 
