@@ -55,6 +55,7 @@ class Training:
         embedding_lr_scale: factor on the learning rate of token embeddings. T5's embeddings start at a standard
             deviation of 1, its other matrices below 0.1. Adam moves all by the same amount; Adafactor, which trained
             T5, scales its steps with the weights.
+        image_lr_scale: factor on the learning rate of the image encoder's pretrained weights, where they are trained.
         ngram_rate: factor on the learning rate of the hashed n-grams' embeddings, which Adagrad trains.
         warmup_steps: number of steps of linear warm-up at the start of each phase.
         full_rate_steps: a longer phase has a lower rate: times the square root of ``full_rate_steps / steps``. None:
@@ -74,6 +75,7 @@ class Training:
     warmup_steps: int
     max_grad_norm: float
     embedding_lr_scale: float = 1.0
+    image_lr_scale: float = 1.0
     ngram_rate: float = 1000.0
     full_rate_steps: int | None = None
     accumulation: int = 1
@@ -95,7 +97,7 @@ class Training:
         for name in ("batch_size", "accumulation"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}; allowed is 1 or more")
-        for name in ("learning_rate", "embedding_lr_scale", "ngram_rate", "max_grad_norm"):
+        for name in ("learning_rate", "embedding_lr_scale", "image_lr_scale", "ngram_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}; allowed is more than 0")
         if self.warmup_steps < 0:

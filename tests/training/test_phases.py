@@ -10,6 +10,7 @@ from moemoe.model.moemoe import MoEMoE
 from moemoe.recipes import known_recipes, load_recipe
 from moemoe.training.optimizers import make_optimizer, ngram_tables
 from moemoe.training.phases import learning_rate, set_trainable
+from moemoe.vision.config import ImageConfig
 from tests.support.small_model import random_batch, tiny_config
 
 PARTS = ("wi_EDF", "wi_1_EDF", "wo_EFD", "router.weight_ED", "router.noise_ED")
@@ -70,6 +71,19 @@ def test_every_trained_parameter_is_in_one_group_of_its_rate(phase):
     rates = dict.fromkeys(tables, 7.0) | {id(table): 90.0 for table in ngram_tables(model)}
     assert len(rates) == 3
     assert times == {id(p): rates.get(id(p), 1.0) for p in model.parameters() if p.requires_grad}
+
+
+@pytest.mark.parametrize(("pretrained", "times"), [("package", 0.3), (False, 1.0)])
+def test_pretrained_weights_of_the_image_encoder_have_a_rate_of_their_own(pretrained, times):
+    image = ImageConfig(
+        name="tf_efficientnet_lite0", size=32, pretrained=pretrained, trained="last" if pretrained else "all"
+    )
+    model = MoEMoE(tiny_config(image=image))
+    optimizer = make_optimizer(model, "dense", replace(load_recipe("moemoe").training, image_lr_scale=0.3))
+    rates = {id(p): group["times"] for group in optimizer.param_groups for p in group["params"]}
+    last = list(model.image_encoder.backbone.conv_head.parameters())
+    assert {rates[id(parameter)] for parameter in last} == {times}
+    assert rates[id(model.image_encoder.project.weight)] == 1.0
 
 
 def test_the_rate_falls_at_the_sixth_and_ninth_of_ten_epochs():
