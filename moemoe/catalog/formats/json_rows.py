@@ -45,7 +45,7 @@ _EDGES, _NODES, _NODE = "edges", "nodes", "node"
 #: Keys in which an API wraps a single product.
 _ONE = "product"
 #: Keys that a row has and an API response does not.
-_IDS = frozenset(("id", "product_id", "sku"))
+_IDS = frozenset(("id", "product_id", "sku", "asin"))
 _OF_ROWS = _IDS | {"title", "name"}
 #: Lines of an array without its brackets.
 COMMAS = "lines with a comma behind the object"
@@ -206,9 +206,10 @@ def _is_numbered(value: Mapping[str, Any]) -> bool:
 
 
 def _list_of_objects(row: Row) -> str | None:
-    """The name of the list in an API response, which has little else than a list of objects."""
+    """The name of the list in an API response, which has no id, and little else than a list of objects."""
     lists = [name for name, value in row.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
-    is_answer = len(row) <= MOST_BESIDE_A_LIST or lists[:1] == [name for name in lists if name.casefold() in _LISTS]
+    is_answer = len(row) <= MOST_BESIDE_A_LIST and not row.keys() & _IDS
+    is_answer |= lists[:1] == [name for name in lists if name.casefold() in _LISTS]
     return lists[0] if len(lists) == 1 and is_answer else None
 
 

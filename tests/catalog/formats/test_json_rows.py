@@ -132,6 +132,14 @@ def test_objects_on_several_lines(tmp_path, end):
         rows_of(path)
 
 
+@pytest.mark.parametrize("parts", ["variants", "parts"])
+def test_a_product_of_few_keys_is_no_answer_with_a_list(tmp_path, parts):
+    """It has an id; the list was taken for the products."""
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"sku": "p1", "title": "t", parts: [{"size": "S"}]}))
+    assert read_as(path, {"product_id": "sku", "product_type": "title"}).columns["sku"] == "product_id"
+
+
 @pytest.mark.parametrize("between", ["", "\n", "\n\n"])
 def test_arrays_one_behind_the_other(tmp_path, between):
     path = tmp_path / "a.json"
