@@ -19,6 +19,7 @@ SAMPLES = {
     "woocommerce-api": lambda f: write(f / "a.json", json.dumps([of_apis.WOO_SHIRT])),
     "magento-api": lambda f: write(f / "a.json", json.dumps({"items": [of_apis.MAGENTO_HOODIE], "total_count": 1})),
     "amazon-api": lambda f: write(f / "a.json", json.dumps({"numberOfResults": 1, "items": [of_apis.AMAZON_SHIRT]})),
+    "akeneo-api": lambda f: write(f / "a.json", json.dumps({"_embedded": {"items": [of_apis.AKENEO_SHIRT]}})),
     "bigcommerce": lambda f: write_dicts(f / "a.csv", samples.BIGCOMMERCE, *samples.BIGCOMMERCE_ROWS),
     "prestashop": lambda f: write(f / "a.csv", samples.PRESTASHOP, samples.PRESTASHOP_SHIRT),
     "ebay": lambda f: write(f / "a.csv", samples.EBAY, *samples.EBAY_ROWS),

@@ -289,3 +289,48 @@ AMAZON_BALL = {
         }
     ],
 }
+
+
+def akeneo_value(data, locale=None, scope=None, **others):
+    """An attribute's value in Akeneo, in one locale and channel."""
+    return {"locale": locale, "scope": scope, "data": data, **others}
+
+
+AKENEO_SHIRT = {
+    "_links": {"self": {"href": "https://pim.test/api/rest/v1/products/1111"}},
+    "identifier": "1111",
+    "family": "shirts",
+    "parent": "jack",
+    "groups": [],
+    "categories": ["summer", "men"],
+    "enabled": True,
+    "values": {
+        "name": [akeneo_value("Hemd", "de_DE"), akeneo_value("Shirt &amp; tie", "en_US")],
+        "description": [
+            akeneo_value("<p>Weich</p>", "de_DE", "shop"),
+            akeneo_value("<p>Soft</p><ul><li>Cotton</li></ul>", "en_US", "shop"),
+            akeneo_value("Print", "en_US", "print"),
+        ],
+        "meta_title": [akeneo_value("Buy a shirt", "en_US")],
+        "color": [
+            akeneo_value(
+                "glossy_red",
+                linked_data={"attribute": "color", "code": "glossy_red", "labels": {"de_DE": "Rot", "en_US": "Red"}},
+            )
+        ],
+        "materials": [
+            akeneo_value(
+                ["leather", "cotton"], linked_data={"leather": {"code": "leather", "labels": {"en_US": "Hide"}}}
+            )
+        ],
+        "height": [akeneo_value({"amount": "25.4500", "unit": "CENTIMETER"}, attribute_type="pim_catalog_metric")],
+        "washable": [akeneo_value(False)],
+        "fit": [akeneo_value("Slim", None, "print"), akeneo_value("Slim fit", None, "shop")],
+        "price": [akeneo_value([{"amount": "25.50", "currency": "EUR"}])],
+        "food": [akeneo_value([{"percentage": "28.5", "composition": "x"}])],
+        "back": [akeneo_value("f/2/e/back.jpg")],
+        "image": [akeneo_value("f/2/e/front.jpg")],
+    },
+    "created": "2017-10-05T11:25:48+02:00",
+    "associations": {},
+}

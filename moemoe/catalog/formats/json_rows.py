@@ -37,7 +37,7 @@ MOST_BESIDE_A_LIST = 3
 _LISTS = frozenset(
     (
         *("products", "items", "data", "results", "records", "rows", "catalog", "listings", "entries"),
-        *("result", "response", "hits"),
+        *("result", "response", "hits", "_embedded"),
     )
 )
 #: GraphQL's keys for the objects of a list, and for each object in ``edges``.
