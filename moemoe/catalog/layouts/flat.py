@@ -25,6 +25,7 @@ from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.listed_columns import UNCLEAR_IMAGE, add_listed, listed_columns, pictured_columns
 from moemoe.catalog.layouts.nested_labels import plain_label, with_unit
 from moemoe.catalog.layouts.shop_values import as_cell, split_list
+from moemoe.catalog.layouts.variants import BECAME, add_variants, variant_columns
 from moemoe.errors import CatalogError
 
 #: Plain names of numbered columns of an attribute's name or value: "Attribute 1 name", "spec_value_2". Columns with
@@ -156,6 +157,8 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     units = _unit_columns(file.table.columns)
     file.became.update({unit: f"{ATTRIBUTE} (the unit of a number)" for key, unit in units.items() if key in keys})
     keys = [key for key in keys if is_listed or key not in units.values()]
+    variants = [] if is_listed else variant_columns(keys)
+    file.became.update(dict.fromkeys(variants, BECAME))
     begin = f"{file.plain_names().get('attributes', 'attributes')}."  # as pandas flattens JSON
     for row in file.table.filled_rows():
         if isinstance(row, RowError):
@@ -169,10 +172,14 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
                 others = {*named.values(), *image_columns(late), *(c for columns in further.values() for c in columns)}
                 keys += [c for c in late if c not in others and not INDEXES.fullmatch(c.strip())]
             file.became.update({source: name for name, source in named.items()} | dict.fromkeys(keys, ATTRIBUTE))
+            variants = [] if is_listed else variant_columns(keys)
+            file.became.update(dict.fromkeys(variants, BECAME))
         found: dict[str, Any] = {name: row.get(source) for name, source in sources.items()}
         add_listed(found, row, further)
         found["attributes"] = []
         for key in keys:
+            if key in variants and add_variants(found, row.get(key)):
+                continue
             if (pairs := _pairs(row.get(key), file, key)) is not None:
                 found["attributes"] += pairs
             elif (label := _label(row.get(key), file, key)) is not None:
