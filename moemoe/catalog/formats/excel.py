@@ -21,9 +21,9 @@ from moemoe.catalog.formats.above_header import (
     number_of_labels,
     number_of_titles,
 )
+from moemoe.catalog.formats.cell_formats import units_of_cells, with_units
 from moemoe.catalog.formats.double_encoding import undo_in
 from moemoe.catalog.formats.formulas import NO_RESULT, number_without_result
-from moemoe.catalog.formats.percentages import percentages_of, with_percentages
 from moemoe.catalog.formats.table import SHEET, GridTable
 from moemoe.catalog.formats.text import OLD_EXCEL
 from moemoe.errors import CatalogError, ConfigError, first_line
@@ -278,7 +278,7 @@ def _rows(sheet: Any, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
 
 def _rows_as_shown(workbook: Any, path: Path, name: str, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
     sheet = workbook.get_sheet_by_name(name)
-    return with_percentages(_rows(sheet, counts), percentages_of(path, name), sheet.start[1], counts)
+    return with_units(_rows(sheet, counts), units_of_cells(path, name), sheet.start[1], counts)
 
 
 def _merged(sheet: Any) -> list[Any]:
