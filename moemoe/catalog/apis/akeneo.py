@@ -5,7 +5,8 @@ the request asks for them (``with_attribute_options=true``). No attribute is mar
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from moemoe.catalog.apis.values import fields, listed, names, objects, tell
@@ -69,34 +70,37 @@ def _product(row: Row, file: SellerFile) -> Row | None:
     if not isinstance(values, Mapping):
         raise RowError("attributes", "attributes are not a map", repr(values)[:200])
     every = {str(code): list(objects(entries)) for code, entries in values.items()}
-    title = next((code for code in _TITLES if every.get(code)), None) or next(filter(_is_title, every), "")
-    language = language_of(every.get(title), "") or language_of(
-        [one for entries in every.values() for one in entries if one.get("locale")], ""
-    )
+    title, language = _title_and_language(every)
     own = {code: _chosen(entries, language) for code, entries in every.items()}
-    marked = (one["data"] for entries in own.values() for one in entries if one.get("attributetype") == _IDENTIFIER)
-    images = {
-        code: found for code, entries in own.items() if (found := [path for one in entries for path in _paths(one)])
-    }
-    texts = [code for code in own if _DESCRIPTION.fullmatch(code) and not _OF_SEARCH.fullmatch(code)]
+    images = {code: found for code, entries in own.items() if (found := list(chain(*map(_paths, entries))))}
+    first = sorted(images, key=lambda code: not _FIRST_IMAGE.fullmatch(code))
+    bodies = [code for code in own if _DESCRIPTION.fullmatch(code) and not _OF_SEARCH.fullmatch(code)]
+    body = html_texts(*chain(*(_texts(own[code]) for code in bodies)))
     labels = Labels()
     for code, entries in own.items():
-        if code not in (title, *texts, *images) and not _OF_SEARCH.fullmatch(code):
-            for one in entries:
-                labels.add(code, _label(one, language, file))
+        if code not in (title, *bodies, *images) and not _OF_SEARCH.fullmatch(code):
+            labels.add(code, list(chain(*(_labels(one, language, file) for one in entries))))
     categories = names(given.get("categories"))
     labels.add("categories", categories)
-    first = sorted(images, key=lambda code: not _FIRST_IMAGE.fullmatch(code))
+    marked = [one for entries in own.values() for one in entries if one.get("attributetype") == _IDENTIFIER]
+    own_id = as_cell(given.get("identifier")) or next(iter(_texts(marked)), "") or as_cell(given.get("uuid"))
     return {
-        "product_id": as_cell(given.get("identifier")) or as_cell(next(marked, None) or given.get("uuid")) or None,
+        "product_id": own_id or None,
         "product_type": as_cell(given.get("family")) or next(iter(categories), None),
-        "title": line_text(next((as_cell(one.get("data")) for one in own.get(title, ())), None)),
-        **described(
-            html_texts(*(as_cell(one.get("data")) for code in texts for one in own[code])),
-            (path for code in first for path in images[code]),
-            labels,
-        ),
+        "title": line_text(next(iter(_texts(own.get(title, []))), None)),
+        **described(body, chain(*(images[code] for code in first)), labels),
     }
+
+
+def _title_and_language(every: Mapping[str, list[dict[str, Any]]]) -> tuple[str, str]:
+    """The code of the title, "" if there is none, and the product's language: the title's, else any value's."""
+    title = next((code for code in _TITLES if every.get(code)), None) or next(filter(_is_title, every), "")
+    with_locale = [one for entries in every.values() for one in entries if one.get("locale")]
+    return title, language_of(every.get(title), "") or language_of(with_locale, "")
+
+
+def _texts(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [as_cell(one.get("data")) for one in entries]
 
 
 def _is_title(code: str) -> bool:
@@ -123,18 +127,18 @@ def _paths(entry: Mapping[str, Any]) -> list[str]:
     return [link for link in links if LINK.fullmatch(link)] or ([data] if FILE.fullmatch(data) else [])
 
 
-def _label(entry: Mapping[str, Any], language: str, file: SellerFile) -> Any:
-    """The label of a value: its options' labels if there are some, a number with its unit."""
+def _labels(entry: Mapping[str, Any], language: str, file: SellerFile) -> list[Any]:
+    """The labels of a value: its options' labels if there are some, a number with its unit."""
     data, linked = entry["data"], entry.get("linkeddata")
     linked = linked if isinstance(linked, Mapping) else {}
     if entry.get("attributetype") == _IDENTIFIER:
-        return None
+        return []
     if isinstance(data, Mapping) and "amount" in data and "unit" in data:
-        return with_unit(data["amount"], as_cell(data["unit"]).replace("_", " ").casefold())
+        return [with_unit(data["amount"], as_cell(data["unit"]).replace("_", " ").casefold())]
     parts = listed(data)
     if any(isinstance(one, (Mapping, list)) for one in parts):
         file.counts[NO_LABELS] += not all("currency" in fields(one) for one in parts)  # prices
-        return None
+        return []
     options = [linked.get(str(one), linked) if isinstance(data, list) else linked for one in parts]
     return [_named(option, language) or one for option, one in zip(options, parts, strict=True)]
 

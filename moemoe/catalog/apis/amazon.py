@@ -75,7 +75,7 @@ def _product(row: Row, file: SellerFile) -> Row | None:
     summaries, kinds = list(objects(given.get("summaries"))), list(objects(given.get("producttypes")))
     market = next(filter(None, map(_market_of, chain(summaries, kinds, *every.values()))), "")
     own = {key: _in_market(entries, market) for key, entries in every.items()}
-    summary = next(iter(_in_market(summaries, market)), {})
+    summary: dict[str, Any] = next(iter(_in_market(summaries, market)), {})
     country = MARKETS.get(market.upper(), market)
     language = language_of(own.get("item_name"), country)
 
@@ -87,7 +87,7 @@ def _product(row: Row, file: SellerFile) -> Row | None:
         file.counts[PARENTS] += 1
         return None
     body = html_text("\n".join(texts("product_description")))
-    kind = next(iter(_in_market(kinds, market)), {}).get("producttype") or given.get("producttype")
+    kind = next((one.get("producttype") for one in _in_market(kinds, market)), None) or given.get("producttype")
     browsed = fields(summary.get("browseclassification")).get("displayname")
     return {
         "product_id": as_cell(given.get("sku")) or as_cell(given.get("asin")) or None,

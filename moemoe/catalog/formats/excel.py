@@ -346,18 +346,12 @@ def _check_size(partition: str, path: Path) -> None:
     if size:
         return
     try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                entry.file_size = MAX_UNPACKED + 1  # read beyond the size that it claims
-                with archive.open(entry) as file:
-                    file._expected_crc = None  # type: ignore[attr-defined]
-                    while data := file.read(_CHUNK):
-                        size += len(data)
-                        if size > MAX_UNPACKED:
-                            raise CatalogError(
-                                f"{partition} unpacks to more than {MAX_UNPACKED >> 20} MiB (a zip bomb?); save it as "
-                                "CSV"
-                            )
+        for data in _unpacked(path):
+            size += len(data)
+            if size > MAX_UNPACKED:
+                raise CatalogError(
+                    f"{partition} unpacks to more than {MAX_UNPACKED >> 20} MiB (a zip bomb?); save it as CSV"
+                )
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         with open(path, "rb") as file:
             begin = file.read(_CHUNK).lstrip(b"\xef\xbb\xbf \r\n\t")
@@ -368,3 +362,14 @@ def _check_size(partition: str, path: Path) -> None:
         raise CatalogError(
             f"{partition} is not an {_kind(partition)} workbook or is damaged: {first_line(error)}"
         ) from error
+
+
+def _unpacked(path: Path) -> Iterator[bytes]:
+    """The unpacked bytes of a workbook's files, beyond the sizes that its directory claims."""
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            entry.file_size = MAX_UNPACKED + 1
+            with archive.open(entry) as file:
+                file._expected_crc = None  # type: ignore[attr-defined]
+                while data := file.read(_CHUNK):
+                    yield data

@@ -59,16 +59,33 @@ def add_variants(row: dict[str, Any], cell: Any) -> bool:
     for one in variants:
         units = {plain_name(name): value for name, value in one.items()}
         for name, value in one.items():
-            plain, words = plain_name(name), {word.casefold() for word in _NEXT_WORD.split(name)}
             with contextlib.suppress(RowError):  # a field of another form is no label
-                if any(map(_IMAGE.fullmatch, words)):
+                if any(map(_IMAGE.fullmatch, _words(name))):
                     images += records.images(value if isinstance(value, (list, str)) else [value])
-                elif _OF_PAIRS.fullmatch(plain):
-                    for key, label in records.attributes(value, Counter()):
-                        labels.add(key, label)
-                elif not any(map(_OF_SHOP.fullmatch, words)) and not _OTHERS.fullmatch(plain):
-                    labels.add(name, with_unit(plain_label(value)[0], units.get(f"{plain}unit")))
+                for key, label in _labels(name, value, units):
+                    labels.add(key, label)
     given = records.pairs(row.get("attributes") or "")
     row["attributes"] = [*given, *(pair for pair in labels.pairs().items() if pair not in given)]
     add_listed(row, {BECAME: images or None}, {"images": [BECAME]})
     return True
+
+
+def _words(name: str) -> list[str]:
+    return [word.casefold() for word in _NEXT_WORD.split(name)]
+
+
+def _labels(name: str, value: Any, units: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Names and labels in a field of a variant.
+
+    Args:
+        units: the variant's fields by plain name; that of "weight_unit" is the unit of "weight".
+
+    Raises:
+        RowError: attributes that are neither a map nor pairs.
+    """
+    plain = plain_name(name)
+    if _OF_PAIRS.fullmatch(plain):
+        return records.attributes(value, Counter())
+    is_label = not any(_OF_SHOP.fullmatch(word) or _IMAGE.fullmatch(word) for word in _words(name))
+    label = with_unit(plain_label(value)[0], units.get(f"{plain}unit"))
+    return [(name, label)] if is_label and not _OTHERS.fullmatch(plain) else []

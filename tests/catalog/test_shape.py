@@ -1,0 +1,31 @@
+"""The catalog's functions stay readable: none nests deeply."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import moemoe.catalog
+
+DEEPEST = 4
+_BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef]]:
+    for path in sorted(Path(moemoe.catalog.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                yield f"{path.stem}.{node.name}", node
+
+
+def depth(node: ast.AST) -> int:
+    """How many blocks stand within each other; ``elif`` is no further one."""
+    found = [0]
+    for child in ast.iter_child_nodes(node):
+        is_elif = isinstance(node, ast.If) and isinstance(child, ast.If) and node.orelse == [child]
+        if not isinstance(child, ast.FunctionDef):
+            found.append(depth(child) + (isinstance(child, _BLOCKS) and not is_elif))
+    return max(found)
+
+
+def test_no_function_nests_deeply():
+    assert {name: depth(node) for name, node in functions() if depth(node) > DEEPEST} == {}
