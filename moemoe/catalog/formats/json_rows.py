@@ -24,7 +24,7 @@ from moemoe.catalog.formats.json_wrappers import (
     wrapper_of,
 )
 from moemoe.catalog.formats.printed import as_python_prints
-from moemoe.catalog.formats.repeated_keys import RowDecoder
+from moemoe.catalog.formats.repeated_keys import TOO_DEEP, RowDecoder, is_too_deep
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import EMPTY, Ahead, ObjectTable, Row
 from moemoe.catalog.formats.text import MAX_RECORD, TextFile
@@ -311,6 +311,7 @@ def _values(text: TextFile, begun: str, is_array: bool) -> Iterator[Row | RowErr
             if is_array and not is_open:
                 raise ValueError("something stands behind the array")
             begin, (item, at) = at, decoder.raw_decode(buffer, at)
+            is_deep = is_too_deep(buffer, begin, at)
             item = undo_in(item, text.counts) if _ESCAPED.search(buffer, begin, at) else item
             number += 1
         except (ValueError, RecursionError) as error:
@@ -329,7 +330,9 @@ def _values(text: TextFile, begun: str, is_array: bool) -> Iterator[Row | RowErr
                 raise CatalogError(f"{text.partition} is cut short or is not {kind}: {problem}") from error
             buffer, at = buffer[at:] + more, 0
             continue
-        if is_array and isinstance(item, list):  # pages, each of which is an array
+        if is_deep:
+            yield RowError("row", "row is not readable", f"item {number}: {TOO_DEEP}")
+        elif is_array and isinstance(item, list):  # pages, each of which is an array
             yield from (one if isinstance(one, dict) else _no_object(one, number) for one in item)
         else:
             yield item if isinstance(item, dict) else _no_object(item, number)
