@@ -20,7 +20,7 @@ from moemoe.catalog.images import IS_URL, ImageError, load_image
 from moemoe.catalog.known_layouts import check_layout
 from moemoe.catalog.layouts.columns import columns_given
 from moemoe.catalog.product_images import images_in
-from moemoe.catalog.read import read_batches
+from moemoe.catalog.read import check_columns, read_batches
 from moemoe.catalog.reading import Reading, merge_readings
 from moemoe.catalog.screen import is_usable, screen
 from moemoe.cli import main
@@ -163,6 +163,7 @@ def command(chosen: argparse.Namespace) -> None:
     if output.exists():
         raise ConfigError(f"{output} exists; give another --output")
     partitions = find_partitions(chosen.catalog, print)
+    check_columns(partitions, columns)
     output.parent.mkdir(parents=True, exist_ok=True)
     conversion = convert(partitions, chosen.layout, output, columns)
     print(f"{output}: {conversion.rows:,} products")

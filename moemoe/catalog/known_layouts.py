@@ -3,6 +3,8 @@
 import re
 from itertools import chain
 
+from moemoe.catalog.apis import akeneo as akeneo_api
+from moemoe.catalog.apis import amazon as amazon_api
 from moemoe.catalog.apis import magento as magento_api
 from moemoe.catalog.apis import shopify as shopify_api
 from moemoe.catalog.apis import woocommerce as woocommerce_api
@@ -35,7 +37,7 @@ from moemoe.names import did_you_mean
 #: Recognises the layout of each file.
 AUTO = "auto"
 _EXPORTS = (shopify, google, amazon, woocommerce, magento, bigcommerce, prestashop, ebay, etsy)
-_APIS = (shopify_api, woocommerce_api, magento_api)
+_APIS = (shopify_api, woocommerce_api, magento_api, amazon_api, akeneo_api)
 _DATA_SETS = (flipkart, kaggle_fashion, amazon_reviews, abo)
 LAYOUTS = {module.LAYOUT.name: module.LAYOUT for module in (own, flat, long_form, *_EXPORTS, *_APIS, *_DATA_SETS)}
 #: Content of a product's cell that is not a column name.

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -114,19 +114,18 @@ def collect_products(
             unreadable: dict[int, tuple[str, str, str]] = {}
             start = 0
             what = (partitions[index], contract.columns, _remember(unreadable))
-            with closing(read_batches(*what, layout=layout, told=readings.append, images=images)) as read:
-                batches = read if max_products is None else _first(read, max_products - rows)
-                for batch in fetch_ahead(batches, fetcher) if fetcher else batches:
-                    where = (partitions[index], index, start)
-                    tables.append(_accept(batch, *where, unreadable, pool, quarantine, read_url))
-                    start += batch.num_rows
-                    rows += batch.num_rows
-                    if progress:
-                        progress(rows)
-                    if rows - given >= PART_ROWS:
-                        yield part()
-                        tables, quarantine, given = [], [], rows
-                        readings.clear()
+            read = read_batches(*what, layout=layout, told=readings.append, images=images)
+            for batch in _fetched(read, None if max_products is None else max_products - rows, fetcher):
+                where = (partitions[index], index, start)
+                tables.append(_accept(batch, *where, unreadable, pool, quarantine, read_url))
+                start += batch.num_rows
+                rows += batch.num_rows
+                if progress:
+                    progress(rows)
+                if rows - given >= PART_ROWS:
+                    yield part()
+                    tables, quarantine, given = [], [], rows
+                    readings.clear()
             if rows == max_products:
                 break
     if rows > given or readings:
@@ -214,6 +213,15 @@ def _rows_in(quarantine: pa.Table) -> int:
     is_further = pc.fill_null(pc.starts_with(quarantine["field"], f"{IMAGE}."), False)
     rows, further = quarantine.filter(pc.invert(is_further)), quarantine.filter(is_further)
     return len(rows) + len(set(further["product_id"].to_pylist()) - set(rows["product_id"].to_pylist()))
+
+
+def _fetched(
+    read: Generator[pa.RecordBatch, None, None], most: int | None, fetcher: ImageFetcher | None
+) -> Iterator[pa.RecordBatch]:
+    """The batches of a file, of at most ``most`` rows; their images behind URLs are being fetched."""
+    with closing(read):
+        batches = read if most is None else _first(read, most)
+        yield from fetch_ahead(batches, fetcher) if fetcher else batches
 
 
 def _first(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:

@@ -20,7 +20,7 @@ import yaml
 from moemoe.catalog.find import find_partitions
 from moemoe.catalog.known_layouts import AUTO, check_layout
 from moemoe.catalog.layouts.columns import columns_given
-from moemoe.catalog.read import read_batches
+from moemoe.catalog.read import check_columns, read_batches
 from moemoe.cli import main
 from moemoe.contract.dimensions import dimensions_in
 from moemoe.contract.new_contract import MISSING, next_commands, output_of, write_new
@@ -278,7 +278,9 @@ def command(chosen: argparse.Namespace) -> None:
     output = output_of(chosen.dataset, chosen.output)
     check_layout(chosen.layout)
     columns = columns_given(chosen.column)
-    found = profile_catalog(find_partitions(chosen.catalog, print), chosen.layout, columns)
+    partitions = find_partitions(chosen.catalog, print)
+    check_columns(partitions, columns)
+    found = profile_catalog(partitions, chosen.layout, columns)
     write_new(output, as_contract(found, chosen.dataset, columns))
     print(
         f"{output}: {len(found.product_types)} raw product types and {len(found.keys)} raw keys in {found.rows:,} rows"

@@ -3,7 +3,7 @@
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import pyarrow as pa
@@ -14,13 +14,14 @@ from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.table import Row, Table
 from moemoe.catalog.known_layouts import AUTO, BY_CONTRACT, check_layout, ignored_columns, layout_of
 from moemoe.catalog.layouts import own, records
-from moemoe.catalog.layouts.columns import REQUIRED
+from moemoe.catalog.layouts.columns import REQUIRED, named_column
 from moemoe.catalog.layouts.languages import CHOSEN, in_its_markets_language
-from moemoe.catalog.layouts.layout import UNUSED, SellerFile
+from moemoe.catalog.layouts.layout import ALL, UNUSED, SellerFile
 from moemoe.catalog.product_images import first_and_further
 from moemoe.catalog.reading import Reading
 from moemoe.catalog.screen import Problem
-from moemoe.errors import CatalogError
+from moemoe.errors import CatalogError, ConfigError
+from moemoe.names import did_you_mean
 from moemoe.schemas import CATALOG
 from moemoe.storage import beside, exists, fetch, is_s3
 
@@ -146,6 +147,38 @@ def check_layouts(
         f"{example} is read in the layout {name}, by that shop's names: {_IGNORED}, so not here ({named})"
         for (name, named), example in examples.items()
     ]
+
+
+def check_columns(partitions: Iterable[str], columns: Mapping[str, str]) -> None:
+    """Checks that some file has each column of ``--column``; opens files until all are found, mostly the first one.
+
+    Args:
+        columns: catalog column -> the seller's column.
+
+    Raises:
+        ConfigError: no file has one of them.
+        CatalogError: a file cannot be opened.
+    """
+    missing = {name: theirs for name, theirs in columns.items() if theirs != ALL}
+    known: dict[str, None] = {}
+    with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
+        for partition in partitions:
+            if not missing:
+                return
+            table = open_file(partition, scratch, {}).table
+            for one in chain([table], (sheet() for sheet in table.further)):
+                known.update(dict.fromkeys(one.columns))
+                missing = {name: theirs for name, theirs in missing.items() if not _has(one, name, theirs)}
+    for name, theirs in missing.items():
+        given = f"{name}={theirs}"
+        raise ConfigError(f"--column {given!r}: no file has a column {theirs!r}{did_you_mean(theirs, known)}")
+
+
+def _has(table: Table, name: str, theirs: str) -> bool:
+    """Whether a table has a column, or columns ``labels.color`` if the attributes are called "labels"."""
+    begin = f"{theirs}.".casefold()
+    is_prefix = name == "attributes" and any(column.casefold().startswith(begin) for column in table.columns)
+    return is_prefix or named_column(table.columns, [theirs]) is not None
 
 
 def _refuse(partition: str) -> Quarantine:

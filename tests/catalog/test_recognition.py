@@ -43,8 +43,8 @@ def test_names_that_others_have_too_are_not_enough(tmp_path, header):
 @pytest.mark.parametrize("odd", [{"a": 1}, [[1]], True], ids=str)
 @pytest.mark.parametrize(
     ("name", "sample"),
-    # the first is read by its columns' types, the second by the form of its attributes, the third by its folder
-    [item for item in SAMPLES.items() if item[0] not in ("own", "woocommerce-api", "etsy")],
+    # the first is read by its columns' types, the second by its folder
+    [item for item in SAMPLES.items() if item[0] not in ("own", "etsy")],
 )
 def test_a_cell_of_another_type_costs_its_row_alone(tmp_path, name, sample, odd):
     """As in an export that somebody has turned into JSON: one odd cell must not end the reading of the whole file."""

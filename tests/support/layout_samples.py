@@ -18,6 +18,8 @@ SAMPLES = {
     "magento": lambda f: write_dicts(f / "a.csv", samples.MAGENTO, samples.MAGENTO_HOODIE),
     "woocommerce-api": lambda f: write(f / "a.json", json.dumps([of_apis.WOO_SHIRT])),
     "magento-api": lambda f: write(f / "a.json", json.dumps({"items": [of_apis.MAGENTO_HOODIE], "total_count": 1})),
+    "amazon-api": lambda f: write(f / "a.json", json.dumps({"numberOfResults": 1, "items": [of_apis.AMAZON_SHIRT]})),
+    "akeneo-api": lambda f: write(f / "a.json", json.dumps({"_embedded": {"items": [of_apis.AKENEO_SHIRT]}})),
     "bigcommerce": lambda f: write_dicts(f / "a.csv", samples.BIGCOMMERCE, *samples.BIGCOMMERCE_ROWS),
     "prestashop": lambda f: write(f / "a.csv", samples.PRESTASHOP, samples.PRESTASHOP_SHIRT),
     "ebay": lambda f: write(f / "a.csv", samples.EBAY, *samples.EBAY_ROWS),
@@ -36,6 +38,7 @@ FURTHER = [
     ("magento-api", lambda f: write(f / "a.json", json.dumps(of_apis.MAGENTO_ATTRIBUTES))),
     ("magento-api", lambda f: write(f / "a.json", json.dumps(of_apis.MAGENTO_CATEGORIES))),
     ("shopify-api", lambda f: write(f / "a.jsonl", *map(json.dumps, [of_apis.SHOPIFY_TEE, *of_apis.SHOPIFY_PARTS]))),
+    ("amazon-api", lambda f: write(f / "a.jsonl", json.dumps(of_apis.AMAZON_BALL))),
     (
         "shopify",
         lambda f: write(f / "a.csv", "Title,URL handle,Description,Option1 name,Option1 value,SKU", "A,a,b,Size,S,1"),

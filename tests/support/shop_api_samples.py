@@ -228,3 +228,109 @@ MAGENTO_SETS = {
     "search_criteria": {},
     "total_count": 1,
 }
+
+
+def amazon_entry(value=None, language=None, **others):
+    """An entry of an attribute of Amazon's listings, which are lists of them."""
+    tag = {"language_tag": language} if language else {}
+    value = {} if value is None else {"value": value}
+    return {**tag, **value, **others, "marketplace_id": "A1PA6795UKMFR9"}
+
+
+AMAZON_SHIRT = {
+    "sku": "GM-1",
+    "summaries": [
+        {
+            **{"marketplaceId": "A1PA6795UKMFR9", "asin": "B07", "productType": "SHIRT", "status": ["BUYABLE"]},
+            **{"itemName": "Shirt", "mainImage": {"link": "https://m.test/0.jpg", "height": 500, "width": 500}},
+        }
+    ],
+    "productTypes": [{"marketplaceId": "A1PA6795UKMFR9", "productType": "SHIRT"}],
+    "attributes": {
+        "item_name": [amazon_entry("Red shirt", "en_GB"), amazon_entry("Rotes Hemd", "de_DE")],
+        "product_description": [amazon_entry("<p>Weich.</p><ul><li>Baumwolle</li></ul>", "de_DE")],
+        "bullet_point": [amazon_entry("Warm", "de_DE"), amazon_entry("Leicht", "de_DE")],
+        "color": [amazon_entry("Rot", "de_DE", standardized_values=["red"])],
+        "item_weight": [amazon_entry(1.5, unit="pounds")],
+        "item_dimensions": [amazon_entry(length={"unit": "inches", "value": 3}, width={"unit": "inches", "value": 2})],
+        "sleeve": [amazon_entry(type=[{"language_tag": "de_DE", "value": "Langarm"}])],
+        "apparel_size": [amazon_entry(size="m", size_system="as1")],
+        "special_feature": [amazon_entry("Soft", "en_GB"), amazon_entry("Weich", "de_DE")],
+        "brand": "Acme",
+        "list_price": [amazon_entry(30, currency="EUR")],
+        "externally_assigned_product_identifier": [amazon_entry("123", type="upc")],
+        "child_parent_sku_relationship": [amazon_entry(parent_sku="GM", child_relationship_type="variation")],
+        "main_product_image_locator": [amazon_entry(media_location="https://m.test/1.jpg")],
+        "swatch_product_image_locator": [amazon_entry(media_location="https://m.test/s.jpg")],
+        "other_product_image_locator_2": [amazon_entry(media_location="https://m.test/3.jpg")],
+        "other_product_image_locator_1": [amazon_entry(media_location="https://m.test/2.jpg")],
+    },
+    "offers": [],
+    "issues": [],
+}
+#: Of the catalog, whose items have no SKU.
+AMAZON_BALL = {
+    "asin": "B08",
+    "summaries": [
+        {
+            **{"marketplaceId": "ATVPDKIKX0DER", "brand": "Acme", "color": "Red", "itemName": "Ball"},
+            **{"browseClassification": {"displayName": "Balls", "classificationId": "1"}},
+        }
+    ],
+    "images": [
+        {
+            "marketplaceId": "ATVPDKIKX0DER",
+            "images": [
+                {"variant": "PT01", "link": "https://m.test/b.jpg", "height": 500, "width": 500},
+                {"variant": "MAIN", "link": "https://m.test/a75.jpg", "height": 75, "width": 75},
+                {"variant": "MAIN", "link": "https://m.test/a.jpg", "height": 500, "width": 500},
+                {"variant": "SWCH", "link": "https://m.test/s.jpg", "height": 30, "width": 30},
+            ],
+        }
+    ],
+}
+
+
+def akeneo_value(data, locale=None, scope=None, **others):
+    """An attribute's value in Akeneo, in one locale and channel."""
+    return {"locale": locale, "scope": scope, "data": data, **others}
+
+
+AKENEO_SHIRT = {
+    "_links": {"self": {"href": "https://pim.test/api/rest/v1/products/1111"}},
+    "identifier": "1111",
+    "family": "shirts",
+    "parent": "jack",
+    "groups": [],
+    "categories": ["summer", "men"],
+    "enabled": True,
+    "values": {
+        "name": [akeneo_value("Hemd", "de_DE"), akeneo_value("Shirt &amp; tie", "en_US")],
+        "description": [
+            akeneo_value("<p>Weich</p>", "de_DE", "shop"),
+            akeneo_value("<p>Soft</p><ul><li>Cotton</li></ul>", "en_US", "shop"),
+            akeneo_value("Print", "en_US", "print"),
+        ],
+        "meta_title": [akeneo_value("Buy a shirt", "en_US")],
+        "color": [
+            akeneo_value(
+                "glossy_red",
+                linked_data={"attribute": "color", "code": "glossy_red", "labels": {"de_DE": "Rot", "en_US": "Red"}},
+            )
+        ],
+        "materials": [
+            akeneo_value(
+                ["leather", "cotton"], linked_data={"leather": {"code": "leather", "labels": {"en_US": "Hide"}}}
+            )
+        ],
+        "height": [akeneo_value({"amount": "25.4500", "unit": "CENTIMETER"}, attribute_type="pim_catalog_metric")],
+        "washable": [akeneo_value(False)],
+        "fit": [akeneo_value("Slim", None, "print"), akeneo_value("Slim fit", None, "shop")],
+        "price": [akeneo_value([{"amount": "25.50", "currency": "EUR"}])],
+        "food": [akeneo_value([{"percentage": "28.5", "composition": "x"}])],
+        "back": [akeneo_value("f/2/e/back.jpg")],
+        "image": [akeneo_value("f/2/e/front.jpg")],
+    },
+    "created": "2017-10-05T11:25:48+02:00",
+    "associations": {},
+}

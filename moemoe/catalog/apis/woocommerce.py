@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from moemoe.catalog.apis.values import address, fields, listed, names, objects, tell
+from moemoe.catalog.formats.printed import nested
 from moemoe.catalog.formats.row_error import RowError
 from moemoe.catalog.formats.shortcodes import without_shortcodes
 from moemoe.catalog.formats.table import Row
@@ -54,13 +55,16 @@ _NO_CATEGORY, _PLACEHOLDER = "uncategorized", "placeholder"
 
 
 def fits(file: SellerFile) -> bool:
-    """Names with categories and a list of attributes, and a short description or the address of a page."""
+    """Names with categories and lists of attributes, and a short description or the address of a page.
+
+    One product whose attributes are no list does not make its file another one's.
+    """
     columns = set(file.table.columns)
     if not {"name", "attributes"} <= columns or not {"short_description", "permalink", "slug"} & columns:
         return False
-    lists = [given for row in file.table.first(20) if (given := row.get("attributes")) is not None]
-    are_lists = all(isinstance(given, list) or str(given).lstrip()[:1] == "[" for given in lists)
-    return "id" in columns and bool({"categories", "parent_id"} & columns) and are_lists
+    given = [attributes for row in file.table.first(20) if (attributes := row.get("attributes")) is not None]
+    has_lists = not given or any(isinstance(one, list) or str(one).lstrip()[:1] == "[" for one in given)
+    return "id" in columns and bool({"categories", "parent_id"} & columns) and has_lists
 
 
 def rows(file: SellerFile) -> Iterator[Row | RowError]:
@@ -89,7 +93,7 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
 
 def _product(given: Mapping[str, Any], file: SellerFile) -> Row:
     labels = Labels()
-    for attribute in objects(given.get("attributes")):
+    for attribute in _attributes(given.get("attributes")):
         for values in ("options", "option", "terms", "value"):
             labels.add(as_cell(attribute.get("name")), names(attribute.get(values)))
     dimensions = fields(given.get("dimensions") or {})
@@ -112,6 +116,19 @@ def _product(given: Mapping[str, Any], file: SellerFile) -> Row:
         "title": line_text(given.get("name")),
         **described(body, images, labels),
     }
+
+
+def _attributes(value: Any) -> Iterator[dict[str, Any]]:
+    """The attributes of a list, which PHP writes as an object if some were removed: ``{"1": {"name": ...}}``.
+
+    Raises:
+        RowError: another form.
+    """
+    given = nested(value)
+    given = list(given.values()) if isinstance(given, Mapping) else given or []
+    if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
+        raise RowError("attributes", "attributes are not a list of objects", repr(value)[:200])
+    return objects(given)
 
 
 def _product_type(categories: Any, file: SellerFile) -> str | None:

@@ -21,9 +21,9 @@ from moemoe.catalog.formats.above_header import (
     number_of_labels,
     number_of_titles,
 )
+from moemoe.catalog.formats.cell_formats import units_of_cells, with_units
 from moemoe.catalog.formats.double_encoding import undo_in
 from moemoe.catalog.formats.formulas import NO_RESULT, number_without_result
-from moemoe.catalog.formats.percentages import percentages_of, with_percentages
 from moemoe.catalog.formats.table import SHEET, GridTable
 from moemoe.catalog.formats.text import OLD_EXCEL
 from moemoe.errors import CatalogError, ConfigError, first_line
@@ -278,7 +278,7 @@ def _rows(sheet: Any, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
 
 def _rows_as_shown(workbook: Any, path: Path, name: str, counts: Counter[str]) -> Iterator[tuple[int, list[Any]]]:
     sheet = workbook.get_sheet_by_name(name)
-    return with_percentages(_rows(sheet, counts), percentages_of(path, name), sheet.start[1], counts)
+    return with_units(_rows(sheet, counts), units_of_cells(path, name), sheet.start[1], counts)
 
 
 def _merged(sheet: Any) -> list[Any]:
@@ -346,18 +346,12 @@ def _check_size(partition: str, path: Path) -> None:
     if size:
         return
     try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                entry.file_size = MAX_UNPACKED + 1  # read beyond the size that it claims
-                with archive.open(entry) as file:
-                    file._expected_crc = None  # type: ignore[attr-defined]
-                    while data := file.read(_CHUNK):
-                        size += len(data)
-                        if size > MAX_UNPACKED:
-                            raise CatalogError(
-                                f"{partition} unpacks to more than {MAX_UNPACKED >> 20} MiB (a zip bomb?); save it as "
-                                "CSV"
-                            )
+        for data in _unpacked(path):
+            size += len(data)
+            if size > MAX_UNPACKED:
+                raise CatalogError(
+                    f"{partition} unpacks to more than {MAX_UNPACKED >> 20} MiB (a zip bomb?); save it as CSV"
+                )
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         with open(path, "rb") as file:
             begin = file.read(_CHUNK).lstrip(b"\xef\xbb\xbf \r\n\t")
@@ -368,3 +362,14 @@ def _check_size(partition: str, path: Path) -> None:
         raise CatalogError(
             f"{partition} is not an {_kind(partition)} workbook or is damaged: {first_line(error)}"
         ) from error
+
+
+def _unpacked(path: Path) -> Iterator[bytes]:
+    """The unpacked bytes of a workbook's files, beyond the sizes that its directory claims."""
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            entry.file_size = MAX_UNPACKED + 1
+            with archive.open(entry) as file:
+                file._expected_crc = None  # type: ignore[attr-defined]
+                while data := file.read(_CHUNK):
+                    yield data

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from xml.parsers import expat
 
-from moemoe.catalog.formats.percentages import file_of
+from moemoe.catalog.formats.cell_formats import file_of
 
 TEXTS = 'rows with cells written ="...", read as text'
 NO_RESULT = "formulas without a stored result, left out"

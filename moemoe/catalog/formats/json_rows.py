@@ -4,7 +4,8 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import chain, count, islice
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ from moemoe.catalog.formats.json_wrappers import (
     wrapper_of,
 )
 from moemoe.catalog.formats.printed import as_python_prints
-from moemoe.catalog.formats.repeated_keys import RowDecoder
+from moemoe.catalog.formats.repeated_keys import TOO_DEEP, RowDecoder, is_too_deep
 from moemoe.catalog.formats.row_error import RowError
-from moemoe.catalog.formats.table import EMPTY, ObjectTable, Row
+from moemoe.catalog.formats.table import EMPTY, Ahead, ObjectTable, Row
 from moemoe.catalog.formats.text import MAX_RECORD, TextFile
 from moemoe.errors import CatalogError, first_line
 
@@ -37,7 +38,7 @@ MOST_BESIDE_A_LIST = 3
 _LISTS = frozenset(
     (
         *("products", "items", "data", "results", "records", "rows", "catalog", "listings", "entries"),
-        *("result", "response", "hits"),
+        *("result", "response", "hits", "_embedded"),
     )
 )
 #: GraphQL's keys for the objects of a list, and for each object in ``edges``.
@@ -45,7 +46,7 @@ _EDGES, _NODES, _NODE = "edges", "nodes", "node"
 #: Keys in which an API wraps a single product.
 _ONE = "product"
 #: Keys that a row has and an API response does not.
-_IDS = frozenset(("id", "product_id", "sku"))
+_IDS = frozenset(("id", "product_id", "sku", "asin"))
 _OF_ROWS = _IDS | {"title", "name"}
 #: Lines of an array without its brackets.
 COMMAS = "lines with a comma behind the object"
@@ -55,6 +56,28 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _ESCAPED = re.compile(r"\\u00[c-f][0-9a-f](?:\\u|[ ?])", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s,]*")
 
+#: The kind and the rows of a file that has one of ``_FORMS``.
+_Form = tuple[str, Iterator[Row | RowError]]
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A file's rows as they stand in it, or after some of ``_FORMS`` were removed.
+
+    Args:
+        kind: the name of the form, for the report.
+        counts: what was skipped or repaired -> number of rows.
+    """
+
+    partition: str
+    kind: str
+    rows: Ahead[Row | RowError]
+    counts: Counter[str]
+
+    def first(self) -> Row:
+        """The first row; {} if there is none, or if it is not readable."""
+        return next((row for row in self.rows.first(1) if isinstance(row, dict)), {})
+
 
 def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -> ObjectTable:
     """Opens JSON lines, objects on several lines, a JSON array, or an object that contains the rows.
@@ -62,7 +85,24 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
     Raises:
         CatalogError: the file is none of these, or (while reading) truncated.
     """
-    text = TextFile(partition, path, "\n")
+    opened = _as_it_stands(partition, TextFile(partition, path, "\n"))
+    for form in _FORMS:
+        if found := form(opened):
+            opened = replace(opened, kind=found[0], rows=Ahead(found[1]))
+    first = opened.rows.first(HEAD_ROWS)
+    columns = list(dict.fromkeys(key for row in first if isinstance(row, dict) for key in row))
+    if first and not columns:
+        bad = next((row.detail for row in first if isinstance(row, RowError)), "the first lines are empty objects")
+        raise CatalogError(f"{partition} is not JSON lines, one object per line with the columns of a catalog: {bad}")
+    table = ObjectTable(partition, columns, iter(opened.rows), constants, opened.kind)
+    table.counts = opened.counts
+    if not first:
+        table.counts[EMPTY] = 1
+    return table
+
+
+def _as_it_stands(partition: str, text: TextFile) -> _Opened:
+    """The objects of a file, by the form of its first line with text."""
     line = text.readline()
     while line and not line.strip("\ufeff \t\r\n"):
         line = text.readline()
@@ -70,39 +110,43 @@ def open_json(partition: str, path: Path, constants: Mapping[str, str | None]) -
     is_array = line.lstrip().startswith("[")
     is_whole = is_array or _is_no_line(line)
     rows = _values(text, line, is_array) if is_whole else _lines(text, line)
-    first = list(islice(rows, 1))
     kind = "JSON array" if is_array else "JSON objects" if is_whole else "JSON lines"
-    if first and is_action(first[0]):
-        rows = without_actions(chain(first, rows), text.counts)
-        first = list(islice(rows, 1))
-    elif first and is_header_of_tables(first[0]):
-        kind, rows = "JSON (phpMyAdmin)", rows_of_tables(rows)
-        first = list(islice(rows, 1))
-    if first and isinstance(first[0], dict) and (name := _name_of_page(first[0])):
-        kind, rows = f"JSON ({name})", _rows_of_pages(chain(first, rows), text.counts)
-        first = list(islice(rows, HEAD_ROWS))
-    else:
-        first += islice(rows, HEAD_ROWS - 1)
-        if len(first) == 1 and isinstance(first[0], dict) and (held := _rows_within(first[0])):
-            name, found = held
-            kind, first, rows = f"JSON ({name})", found[:HEAD_ROWS], iter(found[HEAD_ROWS:])
-        elif len(first) == 1 and isinstance(first[0], dict) and (listed := _rows_of_lists(partition, first[0])):
-            kind, first, rows = "JSON (object of columns)", listed[:HEAD_ROWS], iter(listed[HEAD_ROWS:])
-    if first and isinstance(first[0], dict) and (name := wrapper_of(first[0])):
-        kind, rows = f"{kind}, each in {name!r}", without_wrapper(chain(first, rows), name)
-        first = list(islice(rows, HEAD_ROWS))
-    if has_types(first):
-        rows = without_types(chain(first, rows))
-        first = list(islice(rows, HEAD_ROWS))
-    columns = list(dict.fromkeys(key for row in first if isinstance(row, dict) for key in row))
-    if first and not columns:
-        bad = next((row.detail for row in first if isinstance(row, RowError)), "the first lines are empty objects")
-        raise CatalogError(f"{partition} is not JSON lines, one object per line with the columns of a catalog: {bad}")
-    table = ObjectTable(partition, columns, chain(first, rows), constants, kind)
-    table.counts = text.counts
-    if not first:
-        table.counts[EMPTY] = 1
-    return table
+    return _Opened(partition, kind, Ahead(rows), text.counts)
+
+
+def _in_bulk_format(opened: _Opened) -> _Form | None:
+    is_one = is_action(opened.first())
+    return (opened.kind, without_actions(iter(opened.rows), opened.counts)) if is_one else None
+
+
+def _in_tables(opened: _Opened) -> _Form | None:
+    is_one = is_header_of_tables(opened.first())
+    return ("JSON (phpMyAdmin)", rows_of_tables(iter(opened.rows))) if is_one else None
+
+
+def _in_pages_or_one_object(opened: _Opened) -> _Form | None:
+    """The rows of an API's responses, or of the only object of a file."""
+    first = opened.first()
+    if name := _name_of_page(first):
+        return f"JSON ({name})", _rows_of_pages(iter(opened.rows), opened.counts)
+    if not first or len(opened.rows.first(2)) > 1:
+        return None
+    found = _rows_within(first) or _rows_of_lists(opened.partition, first)
+    return (f"JSON ({found[0]})", iter(found[1])) if found else None
+
+
+def _in_wrappers(opened: _Opened) -> _Form | None:
+    name = wrapper_of(opened.first())
+    return (f"{opened.kind}, each in {name!r}", without_wrapper(iter(opened.rows), name)) if name else None
+
+
+def _with_types(opened: _Opened) -> _Form | None:
+    typed = has_types(opened.rows.first(HEAD_ROWS))
+    return (opened.kind, without_types(iter(opened.rows))) if typed else None
+
+
+#: Forms around the rows, from the outside to the inside.
+_FORMS = (_in_bulk_format, _in_tables, _in_pages_or_one_object, _in_wrappers, _with_types)
 
 
 def _is_no_line(line: str) -> bool:
@@ -179,8 +223,8 @@ def _rows_within(whole: Row) -> tuple[str, list[Row | RowError]] | None:
     return None
 
 
-def _rows_of_lists(partition: str, whole: Row) -> list[Row | RowError] | None:
-    """The rows of an object with a list per column; None for a product, which may have lists of one.
+def _rows_of_lists(partition: str, whole: Row) -> tuple[str, list[Row | RowError]] | None:
+    """The kind and rows of an object with a list per column; None for a product, which may have lists of one.
 
     Raises:
         CatalogError: the columns differ in length.
@@ -193,7 +237,7 @@ def _rows_of_lists(partition: str, whole: Row) -> list[Row | RowError] | None:
         raise CatalogError(
             f"{partition} is an object of columns that differ in length: {shown}; each needs one value per row"
         )
-    return [dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)]
+    return "object of columns", [dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)]
 
 
 def _is_list_of(value: Any, kind: type) -> bool:
@@ -206,9 +250,10 @@ def _is_numbered(value: Mapping[str, Any]) -> bool:
 
 
 def _list_of_objects(row: Row) -> str | None:
-    """The name of the list in an API response, which has little else than a list of objects."""
+    """The name of the list in an API response, which has no id, and little else than a list of objects."""
     lists = [name for name, value in row.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
-    is_answer = len(row) <= MOST_BESIDE_A_LIST or lists[:1] == [name for name in lists if name.casefold() in _LISTS]
+    is_answer = len(row) <= MOST_BESIDE_A_LIST and not row.keys() & _IDS
+    is_answer |= lists[:1] == [name for name in lists if name.casefold() in _LISTS]
     return lists[0] if len(lists) == 1 and is_answer else None
 
 
@@ -266,6 +311,7 @@ def _values(text: TextFile, begun: str, is_array: bool) -> Iterator[Row | RowErr
             if is_array and not is_open:
                 raise ValueError("something stands behind the array")
             begin, (item, at) = at, decoder.raw_decode(buffer, at)
+            is_deep = is_too_deep(buffer, begin, at)
             item = undo_in(item, text.counts) if _ESCAPED.search(buffer, begin, at) else item
             number += 1
         except (ValueError, RecursionError) as error:
@@ -284,7 +330,9 @@ def _values(text: TextFile, begun: str, is_array: bool) -> Iterator[Row | RowErr
                 raise CatalogError(f"{text.partition} is cut short or is not {kind}: {problem}") from error
             buffer, at = buffer[at:] + more, 0
             continue
-        if is_array and isinstance(item, list):  # pages, each of which is an array
+        if is_deep:
+            yield RowError("row", "row is not readable", f"item {number}: {TOO_DEEP}")
+        elif is_array and isinstance(item, list):  # pages, each of which is an array
             yield from (one if isinstance(one, dict) else _no_object(one, number) for one in item)
         else:
             yield item if isinstance(item, dict) else _no_object(item, number)

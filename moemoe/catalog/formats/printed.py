@@ -14,7 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from moemoe.catalog.formats.repeated_keys import object_of
+from moemoe.catalog.formats.repeated_keys import is_too_deep, object_of
 
 _TEXT = r"""'[^'\\]*+(?:\\.[^'\\]*+)*+'|"[^"\\]*+(?:\\.[^"\\]*+)*+\""""
 _NUMBER = r"[-+]?(?:\d++\.?\d*+|\.\d++)(?:e[-+]?\d++)?"
@@ -76,7 +76,9 @@ def as_python_prints(given: str) -> Any:
 
 
 def _parsed(given: str) -> Any:
-    """A list or an object; None if the text is neither."""
+    """A list or an object; None if the text is neither, or too deep."""
+    if is_too_deep(given):
+        return None
     with contextlib.suppress(ValueError, RecursionError):
         return json.loads(
             given, parse_float=str, parse_int=str, parse_constant=lambda _: None, object_pairs_hook=object_of

@@ -5,6 +5,7 @@ the last value. Here all different values are kept, as a list, and rows with suc
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +14,10 @@ REPEATED = "rows with a repeated key, read as a list of its values"
 #: The end of a key as all programs write it; texts may contain it too.
 _BEHIND_KEY = '":'
 _BLANKS = " \t\r\n"
+#: Most levels of lists and objects within each other; a catalog has ten, and deeper ones would end Python's stack.
+MOST_LEVELS = 200
+TOO_DEEP = f"lists and objects stand more than {MOST_LEVELS} deep within each other"
+_TEXT_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{\]}]', re.DOTALL)
 _BLANK: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -32,6 +37,18 @@ def object_of(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
     return found
 
 
+def is_too_deep(text: str, begin: int = 0, end: int | None = None) -> bool:
+    """Whether JSON, or a part of it, has more than ``MOST_LEVELS``."""
+    end = len(text) if end is None else end
+    if text.count("{", begin, end) + text.count("[", begin, end) <= MOST_LEVELS:
+        return False
+    level = deepest = 0
+    for found in _TEXT_OR_BRACKET.finditer(text, begin, end):
+        level += {"{": 1, "[": 1, "}": -1, "]": -1}.get(found[0], 0)
+        deepest = max(level, deepest)
+    return deepest > MOST_LEVELS
+
+
 class RowDecoder:
     """Decodes rows of JSON; numbers keep their spelling: 1.50 stays 1.50, and a long id does not become a float.
 
@@ -47,6 +64,8 @@ class RowDecoder:
 
     def decode(self, text: str) -> Any:
         """Decodes a text. Raises ValueError or RecursionError."""
+        if is_too_deep(text):
+            raise ValueError(TOO_DEEP)
         try:
             found, end = self._scan(text, 0)
         except StopIteration:  # leading whitespace, or not JSON

@@ -31,9 +31,14 @@ def units_of(cells: Sequence[Any]) -> list[str]:
     # a product has an id, so that its cells cannot all be units
     if not named or len(named) == len(units) or any(re.search("[014-9]", unit) for unit in named):
         return []
-    known = sellers_units()
-    is_usual = [unit in known or unit.casefold() in known for unit in named]
+    is_usual = list(map(is_sellers_unit, named))
     return units if any(is_usual) and all(map(_is_unit, named, is_usual)) else []
+
+
+def is_sellers_unit(unit: str) -> bool:
+    """Whether a text is a unit in which sellers measure products; never without pint."""
+    known = sellers_units()
+    return unit in known or unit.casefold() in known
 
 
 def _is_unit(unit: str, is_usual: bool) -> bool:

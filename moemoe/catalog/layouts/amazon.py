@@ -39,12 +39,13 @@ _BECAME = {
     "action": "tells deleted products",
 }
 #: Fields of offers, ids, delivery and compliance, which do not describe the product.
-_COMMERCE = re.compile(
+COMMERCE = re.compile(
     r"::.*|.*price.*|.*quantity.*|.*(?:_|^)(?:sku|gtin|asin|upc|ean|url|image|locator)(?:_|\d|\.|$).*|.*offer.*|"
-    r"fulfillment.*|merchant_.*|external_product_id.*|amzn1\..*|condition_.*|currency|.*tax.*|.*shipping.*|sale_.*|"
-    r"restock_.*|launch_date|.*release_date|recommended_browse_node.*|generic_keyword.*|relationship_type|"
-    r"variation_theme.*|part_number|manufacturer_part_number|.*hazmat.*|ghs.*|batter.*|.*regulat.*|.*warranty.*|"
-    r"package_.*|item_package.*|supplier_declared.*|skip_offer.*|list_price.*|max_order.*|number_of_boxes.*",
+    r"fulfillment.*|merchant_.*|external(?:ly_assigned)?_product_id.*|amzn1\..*|condition_.*|currency|.*tax.*|"
+    r".*shipping.*|sale_.*|restock_.*|.*launch_date|.*release_date|recommended_browse_node.*|generic_keyword.*|"
+    r"relationship_type|variation_theme.*|part_number|manufacturer_part_number|.*hazmat.*|ghs.*|batter.*|.*regulat.*|"
+    r".*warranty.*|package_.*|item_package.*|supplier_declared.*|skip_offer.*|list_price.*|max_order.*|"
+    r"number_of_boxes.*",
     re.IGNORECASE,
 )
 #: "color[marketplace_id=X][language_tag=en_US]#1.value", "main_product_image_locator[...]#1.media_location"
@@ -62,8 +63,8 @@ _DELETE = frozenset(
     )
 )
 NOTES = "rows between the field names and the first product, left out as the settings say"
-#: Amazon's ids of its markets -> countries.
-_MARKETS = {
+#: Amazon's ids of its marketplaces -> countries.
+MARKETS = {
     **{"ATVPDKIKX0DER": "US", "A2EUQ1WTGCTBG2": "CA", "A1AM78C64UM0Y8": "MX", "A2Q3Y263D00KWC": "BR"},
     **{"A1F83G8C2ARO7P": "GB", "A1PA6795UKMFR9": "DE", "A13V1IB3VIYZZH": "FR", "APJ6JRA9NG5V4": "IT"},
     **{"A1RKKUPIHCS9HS": "ES", "A1805IZSGTT6HS": "NL", "A2NODRKZP88ZB9": "SE", "A1C3SOZRARQ6R3": "PL"},
@@ -129,7 +130,7 @@ class _Fields:
             elif key in meanings:
                 fields.named[meanings[key]].append(column)
                 file.became[column] = _BECAME.get(meanings[key], meanings[key])
-            elif key and not _COMMERCE.fullmatch(key) and not _INDEX.fullmatch(column.strip()):
+            elif key and not COMMERCE.fullmatch(key) and not _INDEX.fullmatch(column.strip()):
                 spelled[column] = key
         values = {key: column for column, key in spelled.items()}
         for column, key in spelled.items():
@@ -222,7 +223,7 @@ def _market(file: SellerFile) -> str | None:
         " ".join((unquote(_settings(file)), *file.table.columns)),
         re.IGNORECASE,
     )
-    return _MARKETS.get(found[1].upper(), found[1]) if found else None
+    return MARKETS.get(found[1].upper(), found[1]) if found else None
 
 
 LAYOUT = Layout("amazon", "Amazon's flat file for sellers", fits, rows)

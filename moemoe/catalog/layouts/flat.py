@@ -1,6 +1,7 @@
 """Flat tables: the catalog's columns under their own or the contract's names; each further column is an attribute."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -24,6 +25,7 @@ from moemoe.catalog.layouts.layout import ALL, ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.listed_columns import UNCLEAR_IMAGE, add_listed, listed_columns, pictured_columns
 from moemoe.catalog.layouts.nested_labels import plain_label, with_unit
 from moemoe.catalog.layouts.shop_values import as_cell, split_list
+from moemoe.catalog.layouts.variants import BECAME, add_variants, variant_columns
 from moemoe.errors import CatalogError
 
 #: Plain names of numbered columns of an attribute's name or value: "Attribute 1 name", "spec_value_2". Columns with
@@ -33,17 +35,23 @@ _NUMBERED = re.compile(
     r"customfield|additionalinfo)s?(?P<before>\d*)(?P<part>name|key|label|title|value\(?s?\)?|description|unit)"
     r"(?P<behind>\d*|\(\d+\)|\.\d+)"
 )
-#: prom.ua's names of them.
-_OF_PROM = {
+#: The same with only a number after the word: "Attribute 1", "Value 1" and "Unit 1".
+_BARE = re.compile(
+    r"(?:(?P<word>attr(?:ibute)?|spec(?:ification)?|property|feature|option|param(?:eter)?|characteristic)|"
+    r"(?P<part>value|unit))(?P<number>\d+)"
+)
+#: Words of such columns in other languages (regular expressions) -> ours, longer ones first: prom.ua's, Rakuten's, ...
+_TRANSLATED = {
     "названиехарактеристики": "attributename",
     "значениехарактеристики": "attributevalue",
     "измерениехарактеристики": "attributeunit",
+    **dict.fromkeys(("商品属性", "属性", "attribut(?!e)", "merkmal", "eigenschaft"), "attribute"),
+    **{"項目": "name", "名称": "name", "名": "name", "値": "value", "值": "value", "単位": "unit", "单位": "unit"},
+    **{"wert": "value", "einheit": "unit", "bezeichnung": "name"},
 }
-#: The same with only a number after the word: "Attribute 1" and "Value 1".
-_BARE = re.compile(
-    r"(?:(?P<word>attr(?:ibute?)?|spec(?:ification)?|property|feature|option|param(?:eter)?|characteristic|merkmal|"
-    r"eigenschaft)|value|wert)(?P<number>\d+)"
-)
+_WORDS = re.compile("|".join(_TRANSLATED))
+#: A word in parentheses, as in 商品属性（項目）1.
+_IN_BRACKETS = re.compile(r"\(([^\W\d]+)\)")
 _PARTS = {"name": "name", "key": "name", "label": "name", "title": "name", "unit": "unit"}
 #: Columns whose cells name several attributes: ``{"Fabric": "Cotton"}``, ``[{"name": "Fabric", "value": "Cotton"}]``.
 _OF_PAIRS = re.compile(
@@ -93,21 +101,22 @@ def _column(partition: str, columns: Sequence[str], name: str) -> str:
 def numbered_columns(columns: Sequence[str]) -> list[dict[str, str]]:
     """For each numbered attribute: "name", "value" and perhaps "unit" -> the column."""
     found: dict[tuple[str, str], dict[str, str]] = {}  # by the beginning of the word, equal for attr and attribute
-    bare: dict[str, str] = {}
+    bare: dict[str, dict[str, str]] = {"value": {}, "unit": {}}
     for column in columns:
-        name = plain_name(column)
-        for theirs, ours in _OF_PROM.items():
-            name = name.replace(theirs, ours)
+        name = _IN_BRACKETS.sub(r"\1", unicodedata.normalize("NFKC", plain_name(column)))
+        name = _WORDS.sub(lambda word: _TRANSLATED.get(word[0], "attribute"), name)  # "attribut" is no key
         if match := _NUMBERED.fullmatch(name):
             key = match["word"][:4], match["before"] or match["behind"]
             found.setdefault(key, {}).setdefault(_PARTS.get(match["part"], "value"), column)
         elif match := _BARE.fullmatch(name):
             word, number = match["word"], match["number"]
-            parts, part = (found.setdefault((word[:4], number), {}), "name") if word else (bare, number)
+            parts, part = (found.setdefault((word[:4], number), {}), "name") if word else (bare[match["part"]], number)
             parts.setdefault(part, column)
     for (_, number), parts in found.items():
-        if number in bare and parts.keys() == {"name"}:
-            parts["value"] = bare.pop(number)
+        if number in bare["value"] and parts.keys() == {"name"}:
+            parts["value"] = bare["value"].pop(number)
+        if number in bare["unit"] and "unit" not in parts and {"name", "value"} <= parts.keys():
+            parts["unit"] = bare["unit"].pop(number)
     if not any(number.startswith(("(", ".")) for _, number in found):
         found = {key: parts for key, parts in found.items() if key[1]}
     return [parts for parts in found.values() if {"name", "value"} <= parts.keys()]
@@ -148,6 +157,8 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
     units = _unit_columns(file.table.columns)
     file.became.update({unit: f"{ATTRIBUTE} (the unit of a number)" for key, unit in units.items() if key in keys})
     keys = [key for key in keys if is_listed or key not in units.values()]
+    variants = [] if is_listed else variant_columns(keys)
+    file.became.update(dict.fromkeys(variants, BECAME))
     begin = f"{file.plain_names().get('attributes', 'attributes')}."  # as pandas flattens JSON
     for row in file.table.filled_rows():
         if isinstance(row, RowError):
@@ -161,10 +172,14 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
                 others = {*named.values(), *image_columns(late), *(c for columns in further.values() for c in columns)}
                 keys += [c for c in late if c not in others and not INDEXES.fullmatch(c.strip())]
             file.became.update({source: name for name, source in named.items()} | dict.fromkeys(keys, ATTRIBUTE))
+            variants = [] if is_listed else variant_columns(keys)
+            file.became.update(dict.fromkeys(variants, BECAME))
         found: dict[str, Any] = {name: row.get(source) for name, source in sources.items()}
         add_listed(found, row, further)
         found["attributes"] = []
         for key in keys:
+            if key in variants and add_variants(found, row.get(key)):
+                continue
             if (pairs := _pairs(row.get(key), file, key)) is not None:
                 found["attributes"] += pairs
             elif (label := _label(row.get(key), file, key)) is not None:

@@ -15,6 +15,7 @@ from moemoe.catalog.layouts.columns import find_columns, further_names, unmarked
 from moemoe.catalog.layouts.conform import UnfitValueError, conform
 from moemoe.catalog.layouts.layout import ATTRIBUTE, Layout, SellerFile
 from moemoe.catalog.layouts.listed_columns import add_listed, listed_in
+from moemoe.catalog.layouts.variants import BECAME, add_variants, variant_columns
 from moemoe.errors import CatalogError
 
 
@@ -41,17 +42,25 @@ def rows(file: SellerFile) -> Iterator[Row | RowError]:
         yield from _rows_of_cells(file, file.table)
         return
     sources, known = _sources(file), len(file.table.columns)
-    listed = listed_in(file, sources, ())
+    listed, variants = listed_in(file, sources, ()), variant_columns(file.table.columns)
+    file.became.update(dict.fromkeys(variants, BECAME))
     for row in file.table.rows():
         if late := file.table.columns[known:]:
             further, known = further_names(late, sources), known + len(late)
             sources |= further
-            file.became.update({source: name for name, source in further.items()})
+            variants += variant_columns(late)
+            file.became.update({source: name for name, source in further.items()} | dict.fromkeys(variants, BECAME))
         if isinstance(row, RowError):
             yield row
             continue
         found = {name: row.get(source) for name, source in sources.items()}
         add_listed(found, row, listed)
+        try:
+            for column in variants:
+                add_variants(found, row.get(column))
+        except RowError as error:
+            yield error
+            continue
         yield found
 
 
@@ -88,7 +97,7 @@ def batches(
 
 def has_catalog_columns(file: SellerFile) -> bool:
     """Whether each used column is one of the catalog's, so that ``batches`` can read it."""
-    return not listed_in(file, _sources(file), ())
+    return not listed_in(file, _sources(file), ()) and not variant_columns(file.table.columns)
 
 
 def check(file: SellerFile) -> None:

@@ -186,6 +186,13 @@ def attributes(value: Any, left_out: Counter[str] | None = None) -> list[tuple[s
     return result
 
 
+def pairs(value: Any) -> list[Any]:
+    """The items of ``attributes`` with their labels as given, those of groups one after the other."""
+    given = _pairs(value)
+    groups = _groups(given)
+    return given if groups is None else [pair for group in groups for pair in _pairs(group)]
+
+
 def _pairs(value: Any) -> list[Any]:
     """The items given as ``attributes``, as pairs if they are pairs. Raises RowError: another shape."""
     if isinstance(value, str):

@@ -110,3 +110,21 @@ def test_answers_in_a_table(tmp_path):
         cells = {name: kind(value) if isinstance(value, (dict, list)) else value for name, value in WOO_SHIRT.items()}
         assert read(write_dicts(tmp_path / f"{kind.__name__}.csv", list(cells), cells)).first == expected
     assert "length" not in read(save(tmp_path / "b.json", of_lists)).first["attributes"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("odd", ["red", {"Color": "Red"}, [["Color", "Red"]], 7], ids=str)
+def test_attributes_that_are_no_list_cost_their_product(tmp_path, odd, first):
+    """They made its whole file unrecognised, or were lost."""
+    products = [{**WOO_SHIRT, "attributes": odd}, WOO_SHIRT, {**WOO_SHIRT, "attributes": None}]
+    found = read(save(tmp_path / "a.json", *(products if first else reversed(products))))
+    assert found.aside == [("attributes are not a list of objects", repr(odd) if odd != 7 else "'7'")]
+    assert len(found.products) == 2
+
+
+def test_a_list_with_keys(tmp_path):
+    """PHP writes a list from which an attribute was removed as an object."""
+    listed = dict(enumerate(WOO_SHIRT["attributes"], start=1))
+    found = read(save(tmp_path / "a.json", WOO_SHIRT, {**WOO_SHIRT, "attributes": listed}))
+    assert found.products[1] == found.first
+    assert found.aside == []

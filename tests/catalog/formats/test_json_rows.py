@@ -6,6 +6,7 @@ import pytest
 
 from moemoe.errors import CatalogError
 from tests.support.catalog_files import REQUIRED, read_as, rows_of, write_lines
+from tests.support.shop_api_samples import AMAZON_SHIRT
 
 GOOD = {**REQUIRED, "attributes": {"Fit": "Slim"}}
 
@@ -130,6 +131,14 @@ def test_objects_on_several_lines(tmp_path, end):
     path.write_text(json.dumps(GOOD, indent=2)[:-3] + end)
     with pytest.raises(CatalogError, match=r"a\.json is cut short or is not JSON: item 1"):
         rows_of(path)
+
+
+@pytest.mark.parametrize("parts", ["variants", "parts"])
+def test_a_product_of_few_keys_is_no_answer_with_a_list(tmp_path, parts):
+    """It has an id; the list was taken for the products."""
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"sku": "p1", "title": "t", parts: [{"size": "S"}]}))
+    assert read_as(path, {"product_id": "sku", "product_type": "title"}).columns["sku"] == "product_id"
 
 
 @pytest.mark.parametrize("between", ["", "\n", "\n\n"])
@@ -264,3 +273,26 @@ def test_a_first_line_that_was_cut_costs_itself(tmp_path):
     bad: list = []
     assert rows_of(path, quarantine=lambda *one: bad.append(one))[1]["product_id"] == REQUIRED["product_id"]
     assert len(bad) == 1
+
+
+@pytest.mark.parametrize("kind", ["lines", "array"])
+@pytest.mark.parametrize(("begin", "end"), [('{"value":', "}"), ("[", "]")])
+@pytest.mark.parametrize("layout", ["own", "flat", "amazon-api"])
+def test_a_row_of_many_levels_costs_itself(tmp_path, kind, begin, end, layout):
+    """Its labels are read level by level, which ended the run at 900 of them."""
+    good = {**REQUIRED, "Fit": "Slim"} if layout == "flat" else AMAZON_SHIRT if layout == "amazon-api" else GOOD
+    key = "Fit" if layout == "flat" else "attributes"
+    odd = json.dumps({**good, key: {"Fit": 0}})
+    lines = [json.dumps(good), *(odd.replace('"Fit": 0', f'"Fit": {begin * n}"[x"{end * n}') for n in (150, 900))]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(lines) + "\n" if kind == "lines" else f"[{', '.join(lines)}]")
+    bad: list = []
+    assert len(rows_of(path, quarantine=lambda *one: bad.append(one))) == 3
+    assert [(row, reason) for row, _, reason, _ in bad] == [(2, "row is not readable")]
+    assert "more than 200 deep within each other" in bad[0][3]
+
+
+def test_a_cell_of_many_levels_is_a_text(tmp_path):
+    deep = '{""value"":' * 900 + "1" + "}" * 900
+    path = write_lines(tmp_path / "a.csv", ",".join([*REQUIRED, "specifications"]), f'p1,K,t,"{deep}"')
+    assert rows_of(path)[0]["attributes"] == [("specifications", deep.replace('""', '"'))]

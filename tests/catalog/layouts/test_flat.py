@@ -290,3 +290,39 @@ def test_pairs_of_one_number_by_several_words(tmp_path):
     header += ",additionalInfoTitle1,additionalInfoDescription1"
     (row,) = rows_of(write_lines(tmp_path / "a.csv", header, "1,S,T,Color,Red,Care,Wash cold"))
     assert row["attributes"] == [("Color", "Red"), ("Care", "Wash cold")]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "商品属性（項目）1,商品属性（値）1,商品属性（単位）1,商品属性（項目）2,商品属性（値）2,商品属性（単位）2",
+        "属性名１,属性値１,属性単位１,属性名２,属性値２,属性単位２",
+        "属性名称1,属性值1,属性单位1,属性名称2,属性值2,属性单位2",
+        "Attributname 1,Attributwert 1,Einheit 1,Attributname 2,Attributwert 2,Einheit 2",
+        "Merkmal 1 Bezeichnung,Merkmal 1 Wert,Merkmal 1 Einheit,Merkmal2Name,Merkmal2Wert,Merkmal2Einheit",
+        "Eigenschaft 1,Wert 1,Einheit 1,Eigenschaft 2,Wert 2,Einheit 2",
+        "Attribute 1,Value 1,Unit 1,Attribute 2,Value 2,Unit 2",
+    ],
+)
+def test_numbered_names_and_values_in_other_languages(tmp_path, columns):
+    """Of Rakuten and others; widths of characters do not matter. They were attributes of their own."""
+    lines = [f"product_id,product_type,title,{columns},色", "1,S,T,素材,綿,,幅,32,cm,赤", "2,S,U,,,,,,,"]
+    path = write_lines(tmp_path / "a.csv", *lines)
+    assert [row["attributes"] for row in rows_of(path)] == [[("色", "赤"), ("素材", "綿"), ("幅", "32 cm")], []]
+
+
+def test_numbered_units_of_no_attribute_stay_labels(tmp_path):
+    path = write_lines(
+        tmp_path / "a.csv", "product_id,product_type,title,Attribute 1,Value 1,Unit 2", "1,S,T,Fit,Slim,x"
+    )
+    assert rows_of(path)[0]["attributes"] == [("Unit 2", "x"), ("Fit", "Slim")]
+
+
+def test_columns_of_rakuten(tmp_path):
+    """Their names are given; images are recognised by their cells."""
+    header = "商品管理番号（商品URL）,商品名,ジャンルID,商品画像パス1,商品画像パス2,商品属性（項目）1,商品属性（値）1"
+    path = write_lines(tmp_path / "a.csv", header, "p1,シャツ,100,/thum/1.jpg,/thum/2.jpg,素材,綿")
+    names = {"product_id": "商品管理番号（商品URL）", "product_type": "ジャンルID", "title": "商品名"}
+    (row,) = rows_of(path, names, images=9)
+    assert [image["path"] for image in (row["image"], *row["images"])] == ["/thum/1.jpg", "/thum/2.jpg"]
+    assert (row["title"], row["attributes"]) == ("シャツ", [("素材", "綿")])

@@ -1,7 +1,7 @@
-"""Cells of an .xlsx workbook that are shown as percentages: 0.5 becomes the text "50%", as Excel shows it.
+"""Cells of an .xlsx workbook that show more than their number: 0.5 becomes "50%", and 12.5 with ``0.0" cm"`` "12.5 cm".
 
 python-calamine returns only numbers, so the formats are read here from the workbook's XML; a sheet's XML only if the
-workbook has a percentage format.
+workbook has such a format.
 """
 
 import posixpath
@@ -14,10 +14,17 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
+from moemoe.catalog.formats.unit_row import is_sellers_unit
+
 PERCENTAGES = "numbers shown as percentages, read as percentages"
-_BUILT_IN = frozenset(("9", "10"))
+WITH_UNITS = "numbers shown with a unit, read with it"
+_PERCENT = "%"
+_BUILT_IN = ("9", "10")
 #: Literal parts of a number format.
 _LITERAL = re.compile(r'"[^"]*+(?:"|$)|\\.|_.|\[[^\]]*+(?:\]|$)')
+#: A format of numbers whose only literal is behind them; its other sections are of negative numbers and zero.
+_BEHIND = re.compile(r"""(?:General|[#,?0]*[#?0](?:\.[#?0]+)?)((?:"[^"]*+"|\\.|\ )+)(?:;|$)""", re.DOTALL)
+_QUOTES = re.compile(r""""([^"]*)"|\\(.)""", re.DOTALL)
 _PLACE = re.compile(r"([A-Z]+)(\d+)")
 _CHUNK = 2**18
 _NOWHERE = (-1, 0)
@@ -25,32 +32,33 @@ _NOWHERE = (-1, 0)
 Attributes = Mapping[str, str]
 
 
-def percentages_of(path: Path, sheet: str) -> Iterator[tuple[int, int]]:
-    """Row and column (from 0, in order) of each cell of a sheet that is shown as a percentage.
+def units_of_cells(path: Path, sheet: str) -> Iterator[tuple[int, int, str]]:
+    """Row and column (from 0, in order) of each cell of a sheet that is shown with a unit, and the unit, such as "%".
 
-    Empty for a workbook without formats, or with XML that is not in Excel's form.
+    Empty for a workbook without such formats, or with XML that is not in Excel's form.
     """
     with suppress(zipfile.BadZipFile, KeyError, expat.ExpatError, ValueError), zipfile.ZipFile(path) as archive:
-        formats = _percentage_formats(archive)
-        yield from _cells(archive, file_of(archive, sheet), formats) if formats else ()
+        units = _units_of_formats(archive)
+        yield from _cells(archive, file_of(archive, sheet), units) if units else ()
 
 
-def with_percentages(
-    rows: Iterator[tuple[int, list[Any]]], places: Iterator[tuple[int, int]], first: int, counts: Counter[str]
+def with_units(
+    rows: Iterator[tuple[int, list[Any]]], places: Iterator[tuple[int, int, str]], first: int, counts: Counter[str]
 ) -> Iterator[tuple[int, list[Any]]]:
-    """Numbered rows, with the numbers at ``places`` as percentages.
+    """Numbered rows, with their units behind the numbers at ``places``.
 
     Args:
         first: number of a row's first column.
-        counts: counts the percentages.
+        counts: counts the percentages, and the other numbers.
     """
     place = next(places, None)
     for number, cells in rows:
         while place is not None and place[0] <= number:
-            at = place[1] - first
+            at, unit = place[1] - first, place[2]
             if place[0] == number and 0 <= at < len(cells) and type(cells[at]) in (int, float):
-                cells[at] = f"{100 * cells[at]:.15g}%"
-                counts[PERCENTAGES] += 1
+                is_percentage = unit == _PERCENT
+                cells[at] = f"{100 * cells[at]:.15g}%" if is_percentage else f"{cells[at]:.15g} {unit}"
+                counts[PERCENTAGES if is_percentage else WITH_UNITS] += 1
             place = next(places, None)
         yield number, cells
 
@@ -64,20 +72,29 @@ def file_of(archive: zipfile.ZipFile, sheet: str) -> str:
     return posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
 
 
-def _percentage_formats(archive: zipfile.ZipFile) -> set[str]:
-    """The numbers of the cell formats that show percentages, as written in cells."""
-    own, formats, within = dict[str, str](), list[str](), False
+def _units_of_formats(archive: zipfile.ZipFile) -> dict[str, str]:
+    """The numbers of the cell formats that show a unit, as written in cells -> the unit."""
+    own, formats, within = dict.fromkeys(_BUILT_IN, _PERCENT), list[str](), False
     for name, attributes in _elements(archive, "xl/styles.xml"):
         if name == "numFmt":
-            own[attributes["numFmtId"]] = _LITERAL.sub("", attributes["formatCode"])
+            own[attributes["numFmtId"]] = _unit_of(attributes["formatCode"])
         elif name == "xf" and within:
             formats.append(attributes.get("numFmtId", "0"))
         elif name in ("cellXfs", "cellStyles"):
             within = name == "cellXfs"
-    return {str(at) for at, number in enumerate(formats) if number in _BUILT_IN or "%" in own.get(number, "")}
+    return {str(at): unit for at, number in enumerate(formats) if (unit := own.get(number))}
 
 
-def _cells(archive: zipfile.ZipFile, file: str, formats: set[str]) -> Iterator[tuple[int, int]]:
+def _unit_of(code: str) -> str:
+    """The unit that a number format shows behind numbers; "" if it shows none that sellers use."""
+    if _PERCENT in _LITERAL.sub("", code):
+        return _PERCENT
+    found = _BEHIND.match(code)
+    unit = _QUOTES.sub(r"\1\2", found[1]).strip() if found else ""
+    return unit if unit != _PERCENT and is_sellers_unit(unit) else ""
+
+
+def _cells(archive: zipfile.ZipFile, file: str, units: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
     row, column = _NOWHERE
     for name, attributes in _elements(archive, file):
         if name == "row":
@@ -85,8 +102,8 @@ def _cells(archive: zipfile.ZipFile, file: str, formats: set[str]) -> Iterator[t
         elif name == "c":
             place = _PLACE.fullmatch(attributes.get("r", ""))
             column = _number_of(place[1]) if place else column + 1
-            if attributes.get("s") in formats:
-                yield row, column
+            if unit := units.get(attributes.get("s", "")):
+                yield row, column, unit
 
 
 def _number_of(letters: str) -> int:
