@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from moemoe.contract.contract import Contract
 from moemoe.inference.answering import CANONICAL, FREE, Answering, check_decoding
-from moemoe.inference.predictions import tokenizer_metrics, write_predictions
+from moemoe.inference.predictions import tokenizer_metrics
 from moemoe.inference.predictor import Predictor
 from moemoe.inference.routing import routing
+from moemoe.inference.write_predictions import write_predictions
 from moemoe.schemas import QUARANTINE
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.table_parts import ListedParts
