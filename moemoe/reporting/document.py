@@ -1,7 +1,7 @@
 """Documents: the content of reports and cards, independent of how it is rendered.
 
-Pure functions build a document from results; ``html`` renders it as one page, ``text`` as Markdown, and the flows'
-cards as Metaflow's components. Running text may carry ``**bold**`` and `` `code` ``, and nothing else.
+Pure functions build a document from results; ``html`` renders it as one page, and the flows' cards as Metaflow's
+components. Running text may carry ``**bold**`` and `` `code` ``, and nothing else.
 """
 
 import io
@@ -98,11 +98,10 @@ Cell = str | int | float | None | Estimate | Difference | Bar | Badge | Marked |
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading; ``group`` is a second heading above several neighbours; ``note`` explains it."""
+    """A column's heading; ``group`` is a second heading above several neighbours."""
 
     name: str
     group: str = ""
-    note: str = ""
 
     @property
     def full_name(self) -> str:
@@ -141,27 +140,11 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Metric:
-    """One number in large type, what it is, and a line about it."""
-
-    name: str
-    value: Cell
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Metrics:
-    """A few numbers side by side."""
-
-    items: Sequence[Metric]
-
-
-@dataclass(frozen=True)
 class Table:
     """A table.
 
     Args:
-        columns: headings; a string is a Column without group and note.
+        columns: headings; a string is a Column without a group.
         rows: as wide as ``columns``.
         filtered: whether the page offers a box that filters rows by text; all tables of a page sort by a click.
         stacked: whether a narrow screen shows each row as its own block instead of a table to scroll.
@@ -261,7 +244,7 @@ class Contents:
     """The table of contents: links to the document's sections."""
 
 
-Block = Heading | Text | Bullets | Notice | Metrics | Table | Facts | Plot | Examples | Section | Slot | Contents
+Block = Heading | Text | Bullets | Notice | Table | Facts | Plot | Examples | Section | Slot | Contents
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def test_every_block_has_its_component(rendered):
     example = doc.Example(doc.Image(jpeg(), "shirt"), "A shirt", doc.Badge("error"), [("color", "Red")])
     shown = rendered(
         doc.Heading("A heading"), doc.Text("a sentence", lead=True), doc.Bullets(["a reason"]), doc.Notice("beware"),
-        doc.Metrics([doc.Metric("filled", doc.Estimate(0.5, 0.4, 0.6))]), doc.Facts([("run", doc.Code("f00"))]),
+        doc.Facts([("run", doc.Code("f00")), ("filled", doc.Estimate(0.5, 0.4, 0.6))]),
         doc.Plot("plot", figure), doc.Examples([example]), doc.Slot("later", [doc.Text("in the slot")]),
         doc.Section("A section", [doc.Text("within")], collapsed=True), doc.Contents(),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from moemoe.reporting.document import Document, Text
 from moemoe.reporting.metric_tables import applicability_table, cell_table, headline, thresholds
-from moemoe.reporting.text import document_text
+from tests.support.document_text import document_text
 from tests.support.prediction_rows import rows, table
 from tests.support.small_report import measured
 

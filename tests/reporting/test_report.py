@@ -12,8 +12,8 @@ from moemoe.reporting.document import GOOD, WARNING, Notice, Section, Table
 from moemoe.reporting.examples import ProductShown, choose, example_blocks
 from moemoe.reporting.identity import Identity
 from moemoe.reporting.plots import report_plots
-from moemoe.reporting.text import document_text
 from moemoe.schemas import IMAGE_BLANKED, TEXT_BLANKED
+from tests.support.document_text import document_text
 from tests.support.prediction_rows import rows, table
 from tests.support.small_report import measured
 
