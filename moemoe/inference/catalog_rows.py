@@ -62,7 +62,7 @@ def questions_of(
         images: how many of a product the model reads; those after them are not looked at.
 
     Raises:
-        CatalogError: names the row and what is wrong: a row that training would quarantined (no product type, neither
+        CatalogError: names the row and what is wrong: a row that training would quarantine (no product type, neither
             title nor description), a product type or attribute that the contract or the model does not know, an image
             that does not decode, a path that is not allowed, a value that no column has.
     """
@@ -174,11 +174,15 @@ def _bullet_points(value: Any) -> list[str]:
     return [text for each in texts if (text := text_of(each, "bullet_points"))]
 
 
+def is_list(value: Any) -> bool:
+    """Whether ``value`` is a list, a tuple or a NumPy array of at least one dimension."""
+    has_items = isinstance(value, Iterable) and getattr(value, "ndim", 1) > 0
+    return has_items and not isinstance(value, str | bytes | Mapping)
+
+
 def _listed(value: Any) -> list[Any] | None:
-    """The items of a list, tuple or NumPy array; None for anything else."""
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        return None
-    return list(value)
+    """The items of a list; None for anything else."""
+    return list(value) if is_list(value) else None
 
 
 def _asked(value: Any, product_type: str, known: Sequence[str]) -> tuple[list[str], list[RawLabel]]:

@@ -66,10 +66,12 @@ class Thresholds:
         """Reads the thresholds in a model's folder.
 
         Raises:
-            ConfigError: the file is damaged, or a threshold is impossible.
+            ConfigError: the file is damaged or empty, or a threshold is impossible.
         """
         path = Path(folder) / THRESHOLDS
         cells = read_object(path)
+        if not cells or {} in cells.values():
+            raise ConfigError(f"{path} lacks the thresholds of a product type; copy the model's folder again")
         for product_type, own in cells.items():
             for attribute, kinds in own.items() if isinstance(own, dict) else [("", None)]:
                 if not _are_thresholds(kinds):

@@ -153,6 +153,8 @@ def test_a_tokenizer_of_another_model(folder):
         ("answering.json", {"values": {"color": []}}, "values are"),
         ("answering.json", {"values": {}}, r"answering\.json lacks .*color, .*, which thresholds\.json has; copy"),
         ("thresholds.json", {"shirt": {"x": {"plain": 0.5}}}, r"contract\.yaml lacks x, which thresholds\.json has"),
+        ("thresholds.json", {}, r"thresholds\.json lacks the thresholds of a product type; copy the model's"),
+        ("thresholds.json", {"shirt": {}}, r"thresholds\.json lacks the thresholds of a product type"),
         ("thresholds.json", {"shirt": 3}, "shirt/ has None; allowed are plain and guarded"),
         ("thresholds.json", {"shirt": {"color": 0.4}}, "shirt/color has 0.4"),
         ("thresholds.json", {"shirt": {"color": {"plain": "0.5"}}}, "shirt/color has"),
