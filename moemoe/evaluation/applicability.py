@@ -19,14 +19,14 @@ import pyarrow.compute as pc
 
 from moemoe.evaluation.cells import Cells
 from moemoe.evaluation.parts import have_gold
-from moemoe.evaluation.uncertainty import GroupBootstrap, interval, slice_row
+from moemoe.evaluation.uncertainty import DETAIL_REPLICATES, GroupBootstrap, interval, slice_row
 from moemoe.schemas import NOT_APPLICABLE, SLICES
 
 SLICE_BY, SLICE = "applicability", "the empty answer"
 PRECISION, RECALL, F1 = "precision", "recall", "f1"
 
 
-def applicability(cells: Cells, replicates: int = 500) -> pa.Table:
+def applicability(cells: Cells) -> pa.Table:
     """Measures the empty answer.
 
     Args:
@@ -51,7 +51,7 @@ def applicability(cells: Cells, replicates: int = 500) -> pa.Table:
     empty = np.array([not name["prediction"] for name in names])
     applies_not = np.arange(len(group)) < len(positives)
     asked_cells = np.array([f"{name['product_type']}\0{name['attribute']}" for name in names])
-    resamples = GroupBootstrap(cells.groups, replicates)
+    resamples = GroupBootstrap(cells.groups, DETAIL_REPLICATES)
     # F1 = 2 TP / (2 TP + FP + FN): the share of TP where empty answers and positives are counted, TP twice
     both = np.concatenate([np.flatnonzero(empty), np.flatnonzero(applies_not)])
     counted = {

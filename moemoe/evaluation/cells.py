@@ -4,7 +4,7 @@ Memory: about 20 bytes a row of the main condition, 13 of the other one in use; 
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
@@ -64,6 +64,12 @@ class CellPredictions:
     correct: np.ndarray
     group: np.ndarray
 
+    @classmethod
+    def concat(cls, cells: Iterable["CellPredictions"]) -> "CellPredictions":
+        """The products of several cells, one cell after the other."""
+        columns = list(zip(*((cell.confidence, cell.correct, cell.group) for cell in cells), strict=True))
+        return CellPredictions(*map(np.concatenate, columns)) if columns else NO_PREDICTIONS
+
     @property
     def support(self) -> int:
         """Products with a gold value."""
@@ -78,6 +84,9 @@ class CellPredictions:
     def recall_at_90p(self) -> float:
         """Recall at 90 % precision."""
         return recall_at_precision(self.confidence, self.correct)[0]
+
+
+NO_PREDICTIONS = CellPredictions(np.empty(0), np.empty(0, bool), np.empty(0, np.int32))
 
 
 @dataclass(frozen=True)

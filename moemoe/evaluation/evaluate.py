@@ -44,6 +44,10 @@ class Evaluation:
     condition: str = AS_IS
     no_means: str = ""
 
+    def thresholds(self) -> dict[Cell, float]:
+        """Each cell's plain threshold; NaN: it abstains always."""
+        return {(row["product_type"], row["attribute"]): row["threshold"] for row in self.table.to_pylist()}
+
 
 def evaluate(
     cells: Cells,
@@ -92,9 +96,8 @@ def evaluate(
             metrics[f"{name}/recall_at_90p/mean"] = _mean(recall for recall, _ in own)
             metrics[f"{name}/accuracy/mean"] = _mean(accuracy for _, accuracy in own)
     if test:
-        confidence = np.concatenate([scores.confidence for scores in test.values()])
-        correct = np.concatenate([scores.correct for scores in test.values()])
-        metrics["calibration/ece"] = expected_calibration_error(confidence, correct)
+        pooled = CellPredictions.concat(test.values())
+        metrics["calibration/ece"] = expected_calibration_error(pooled.confidence, pooled.correct)
     metrics["canonical/share"] = cells.canonical
     no_means = "" if headline else _no_means(rows, report_product_types, min_support)
     return Evaluation(table, {name: float(value) for name, value in metrics.items()}, intervals, main, no_means)

@@ -13,7 +13,7 @@ import numpy as np
 from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, CellRows, Cells
 from moemoe.evaluation.evaluate import PROMISE, Evaluation
 from moemoe.evaluation.source_weights import reads_images, reads_text
-from moemoe.evaluation.uncertainty import GroupBootstrap, Interval, interval
+from moemoe.evaluation.uncertainty import DETAIL_REPLICATES, GroupBootstrap, Interval, interval
 from moemoe.schemas import IMAGE_BLANKED, TEXT_BLANKED
 
 READY, NEEDS_DATA, NOT_LEARNED = "ready", "needs data", "not learned"
@@ -22,7 +22,7 @@ TEXT, IMAGE, BOTH = "text", "image", "both"
 LEAST_COVERAGE = 0.05
 #: One source answers an attribute where its accuracy alone is so much higher than the other's alone.
 CLEARLY = 0.05
-REPLICATES = 500
+NOTHING = Interval(math.nan, math.nan, math.nan, 0)
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Readiness:
 def readiness(cells: Cells, evaluation: Evaluation) -> tuple[Readiness, list[Readiness]]:
     """All attributes together, and each attribute: the ready ones first, by coverage."""
     rows = {(row["product_type"], row["attribute"]): row for row in evaluation.table.to_pylist()}
-    thresholds = {cell: row["threshold"] for cell, row in rows.items()}
-    resamples = GroupBootstrap(cells.groups, REPLICATES)
+    thresholds = evaluation.thresholds()
+    resamples = GroupBootstrap(cells.groups, DETAIL_REPLICATES)
     read = {TEXT_BLANKED: reads_images, IMAGE_BLANKED: reads_text}
     alone = {shown: reads(cells.predictions, cells.condition) for shown, reads in read.items()}
     right = {shown: _right(cells.test(shown)) if known else {} for shown, known in alone.items()}
@@ -97,17 +97,15 @@ def _answered(
 ) -> tuple[Interval, Interval]:
     """Coverage and precision of the answers that are values of the contract, at or above their thresholds."""
     if not own:
-        nothing = Interval(math.nan, math.nan, math.nan, 0)
-        return nothing, nothing
-    group = np.concatenate([each.group for each in own.values()])
-    correct = np.concatenate([each.correct for each in own.values()])
+        return NOTHING, NOTHING
+    asked = CellPredictions.concat(own.values())
     reached = [each.confidence >= thresholds[cell] for cell, each in own.items()]  # NaN accepts none
     accepted = np.concatenate(reached) & np.concatenate([each.has("canonical") for each in own.values()])
-    right = correct[accepted]
-    drawn = resamples.shares([(accepted, group), (right, group[accepted])])
-    coverage = interval(float(accepted.mean()), drawn[0], len(group))
+    right = asked.correct[accepted]
+    drawn = resamples.shares([(accepted, asked.group), (right, asked.group[accepted])])
+    coverage = interval(float(accepted.mean()), drawn[0], asked.support)
     if not accepted.any():
-        return coverage, Interval(math.nan, math.nan, math.nan, 0)
+        return coverage, NOTHING
     return coverage, interval(float(right.mean()), drawn[1], len(right))
 
 

@@ -24,7 +24,8 @@ from moemoe.evaluation.recall_at_precision import SAMPLES_AT_ONCE, resampled_rec
 
 #: Rows of predictions, and rows times replicates, that are counted at once.
 ROWS_AT_ONCE, VALUES_AT_ONCE = 1 << 16, 1 << 21
-REPLICATES = 1000
+#: Draws for an interval of the headline, and for one of the many figures beside it.
+REPLICATES, DETAIL_REPLICATES = 1000, 500
 LEVEL = 0.95
 Z = 1.959964  # of a normal distribution, two-sided 95 %
 

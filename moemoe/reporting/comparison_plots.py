@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from moemoe.evaluation.cells import CellPredictions
 from moemoe.evaluation.comparison import Comparison, Result
 from moemoe.evaluation.paper import PaperTable
 from moemoe.evaluation.recall_at_precision import sweep
@@ -55,15 +56,13 @@ def precision_recall(comparison: Comparison) -> Any:
         axes = figure.add_subplot(1, len(shown), place)
         for index, result in enumerate(comparison.results):
             found = result.cells.of("test")
-            mine = [scores for cell, scores in found.items() if cell[0] == product_type]
-            if not mine:
-                continue
-            confidence = np.concatenate([scores.confidence for scores in mine])
-            correct = np.concatenate([scores.correct for scores in mine])
+            of_type = CellPredictions.concat(scores for cell, scores in found.items() if cell[0] == product_type)
             result.cells.release()
-            _, accepted, right = sweep(confidence, correct)
+            if not of_type.support:
+                continue
+            _, accepted, right = sweep(of_type.confidence, of_type.correct)
             style = ("-", "--", ":")[index // 6 % 3]
-            axes.plot(right / len(correct), right / accepted, style, label=result.name, color=_color(index), lw=1.6)
+            axes.plot(right / of_type.support, right / accepted, style, label=result.name, color=_color(index), lw=1.6)
         axes.axhline(0.9, color="0.4", lw=0.8, ls=":")
         axes.set(title=f"{product_type}, all attributes", xlabel="recall (products with a gold value)", xlim=(0, 1))
         axes.set(ylabel="precision of accepted answers", ylim=(0.4, 1.02))

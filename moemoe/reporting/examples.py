@@ -68,7 +68,7 @@ class Chosen:
 
 def choose(cells: Cells, evaluation: Evaluation) -> list[Chosen]:
     """The answers to look at, of the test split in the main condition."""
-    thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
+    thresholds = evaluation.thresholds()
     wrong, told, kept = _pools(cells, thresholds)
     asked = [*wrong, *told, *kept] if reads_images(cells.predictions, cells.condition) else []
     image, text = (_of_products(cells, shown, asked) for shown in (TEXT_BLANKED, IMAGE_BLANKED))

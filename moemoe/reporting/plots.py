@@ -145,11 +145,10 @@ def calibration(cells: Cells) -> Any:
     """Share of right test answers by confidence, all cells together; a calibrated model lies on the diagonal."""
     figure = _figure(5.5, 4.2)
     axes = figure.add_subplot()
-    test = list(cells.of("test").values())
+    test = CellPredictions.concat(cells.of("test").values())
     axes.plot([0, 1], [0, 1], color="0.4", lw=0.8, ls=":")
-    if test:
-        confidence = np.concatenate([scores.confidence for scores in test])
-        found = reliability(confidence, np.concatenate([scores.correct for scores in test]))
+    if test.support:
+        found = reliability(test.confidence, test.correct)
         means, right, counts = (np.array(column) for column in zip(*found, strict=True))
         axes.scatter(means, right, s=12 + 300 * counts / counts.sum(), color=_color(0), alpha=0.8)
     axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1.02), ylim=(0, 1.02))
@@ -213,11 +212,7 @@ def _pooled(
 ) -> dict[str, CellPredictions]:
     names = {attribute for product_type, attribute in found if product_type in product_types}
     return {
-        name: CellPredictions(
-            np.concatenate([found[t, name].confidence for t in product_types if (t, name) in found]),
-            np.concatenate([found[t, name].correct for t in product_types if (t, name) in found]),
-            np.concatenate([found[t, name].group for t in product_types if (t, name) in found]),
-        )
+        name: CellPredictions.concat(found[t, name] for t in product_types if (t, name) in found)
         for name in sorted(names)
     }
 
