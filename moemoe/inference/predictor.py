@@ -1,6 +1,7 @@
 """A saved model folder -> answers. Evaluation, backfill and the served model all go through here."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -117,38 +118,40 @@ class Predictor:
         return self.model.config.sources
 
     def answer(self, questions: Iterable[ProductQuery]) -> list[list[Answer]]:
-        """For each product its answers, in the order asked. Products without attributes get an empty list."""
+        """For each product its answers, in the order asked. Products without attributes get an empty list.
+
+        A GPU answers one batch after the other, while the next ones are collated. A CPU answers several batches at a
+        time, each in one thread; so the answers are the same bits however many there are.
+        """
         everything = list(questions)
         asked = [index for index, question in enumerate(everything) if question.attributes]
         asked.sort(key=lambda index: _size(everything[index]))
         chunks = _chunks(asked, GPU_PRODUCTS if self.device.type == "cuda" else CPU_PRODUCTS)
-        attributes = sorted({name for index in asked for name in everything[index].attributes})
-        answers: list[list[Answer]] = [[] for _ in everything]
-
-        def settle(chunk: list[int], given: Iterator[Answer]) -> None:
-            for index in chunk:
-                answers[index] = [self._settled(next(given)) for _ in everything[index].attributes]
-
-        def collate(chunk: list[int]) -> Any:
-            items = self.items([everything[index] for index in chunk])
-            return self.collator(items) if known is None else self.collator(items, known)
-
-        def answer(chunk: list[int]) -> list[Answer]:
-            return self.model.answer(collate(chunk).to(self.device), self.collator)
-
-        if self.device.type == "cuda" or len(chunks) < 2:
-            known = self._encode_questions(attributes)
-            for chunk, batch in zip(chunks, prefetch(collate, chunks), strict=True):
-                settle(chunk, iter(self.model.answer(batch.to(self.device), self.collator)))
-            return answers
+        one_by_one = self.device.type == "cuda" or len(chunks) < 2
         workers = min(torch.get_num_threads(), len(chunks), MOST_WORKERS)
-        with at_most(1):  # batches beside each other do not wait; answers are the same bits however many there are
-            known = self._encode_questions(attributes)
-            for chunk, given in zip(chunks, prefetch(answer, chunks, workers, 2 * workers), strict=True):
-                settle(chunk, iter(given))
+        answers: list[list[Answer]] = [[] for _ in everything]
+        with nullcontext() if one_by_one else at_most(1):
+            known = self._encode_questions(sorted({name for index in asked for name in everything[index].attributes}))
+
+            def collate(chunk: list[int]) -> Any:
+                items = self.items([everything[index] for index in chunk])
+                return self.collator(items) if known is None else self.collator(items, known)
+
+            def answer(batch: Any) -> list[Answer]:
+                return self.model.answer(batch.to(self.device), self.collator)
+
+            answered: Iterator[list[Answer]]
+            if one_by_one:
+                answered = map(answer, prefetch(collate, chunks))
+            else:
+                answered = prefetch(lambda chunk: answer(collate(chunk)), chunks, workers, 2 * workers)
+            for chunk, found in zip(chunks, answered, strict=True):
+                of_chunk = iter(found)
+                for index in chunk:
+                    answers[index] = [self._calibrated(next(of_chunk)) for _ in everything[index].attributes]
         return answers
 
-    def _settled(self, answer: Answer) -> Answer:
+    def _calibrated(self, answer: Answer) -> Answer:
         confidence = float(self.answering.confidence(np.array(answer.confidence))) if answer.value else 0.0
         return replace(answer, confidence=confidence)
 
