@@ -1,16 +1,16 @@
 """Applicability: how well the empty answer separates attributes that do not apply to a product from those that do.
 
-As where values are extracted with negative examples (MAVE, Yang et al. 2022; the unanswerable questions of SQuAD 2.0),
-"no value" is an answer like any other, here the empty one. It is measured as the positive class of two.
+"No value" is an answer like any other, here the empty one, as in value extraction with negative examples (MAVE, Yang et
+al. 2022) and in SQuAD 2.0 with its unanswerable questions. It is the positive class of two.
 
 - positives: questions of condition ``not applicable``, one for each of the first test products;
 - negatives: the questions with a gold value that the same products are asked in the main condition.
 
 Precision is the share of positives among the empty answers, recall the share of positives that are answered with
 nothing, F1 their harmonic mean. Precision depends on the mix, so the two counts stand beside it; and an attribute that
-training products of the type have is never answered with nothing (``ProductQuery.applies``), so it errs where training
-saw type and attribute never together. An answer below its threshold is no empty one: how often one is given with
-confidence is in ``out_of_context``.
+training products of the type have is never answered with nothing (``ProductQuery.applies``), so an empty answer can be
+wrong only if training never had type and attribute together. An answer below its threshold is not an empty one:
+``out_of_context`` has the share of answers that reach theirs.
 """
 
 import numpy as np

@@ -28,7 +28,7 @@ PROMISE = 0.9
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a predictions table says.
+    """The metrics of a predictions table.
 
     Args:
         table: EVALUATION, all product type x attribute cells of the test split.
@@ -58,8 +58,8 @@ def evaluate(
 ) -> Evaluation:
     """Measures every product type and attribute.
 
-    Recall@90P in two readings: the threshold swept on test (the paper's), and chosen on validation (what can
-    be deployed) and measured on test. Means are macro over the cells of ``report_product_types`` with at least
+    Recall@90P has two readings: with the threshold swept on test (the paper's), and with the threshold chosen on
+    validation, as deployed. Means are macro over the cells of ``report_product_types`` with at least
     ``min_support`` test products; top K ranks a product type's cells by support, fewer than K are averaged as they
     are and counted in ``.../topK_cells``. A mean over no cell is NaN. The first NAMED_TYPES report product types have
     metrics of their own; hundreds would slow MLflow's UI down.
@@ -159,7 +159,7 @@ def _row(cell: Cell, test: CellPredictions, validation: CellPredictions | None) 
 
 
 def _guard(threshold: float, independent: int) -> str:
-    """Whether there is a guarded promise, and why not."""
+    """Whether the cell has a guarded promise; if not, why it abstains."""
     if not math.isnan(threshold):
         return "promise"
     if independent < least_support():

@@ -1,7 +1,7 @@
 """Which attributes are ready to be filled in, and what the others lack.
 
-An attribute's test questions are those of all its product types. It is answered where the confidence reaches the plain
-threshold of the product type and attribute and the answer is a value of the contract, as in backfill.
+An attribute's test questions are those of all its product types. As in backfill, a question is answered if the answer
+is a value of the contract and its confidence reaches the plain threshold of the product type and attribute.
 """
 
 import math
@@ -18,9 +18,9 @@ from moemoe.schemas import IMAGE_BLANKED, TEXT_BLANKED
 
 READY, NEEDS_DATA, NOT_LEARNED = "ready", "needs data", "not learned"
 TEXT, IMAGE, BOTH = "text", "image", "both"
-#: An attribute that answers less than this share of what is asked is not worth a backfill.
+#: An attribute with less coverage is not worth a backfill.
 LEAST_COVERAGE = 0.05
-#: One source answers an attribute where its accuracy alone is so much higher than the other's alone.
+#: An attribute is answered from one source if that source's accuracy alone is so much higher than the other's alone.
 CLEARLY = 0.05
 NOTHING = Interval(math.nan, math.nan, math.nan, 0)
 
@@ -32,10 +32,10 @@ class Readiness:
     Args:
         asked: test questions with a gold value.
         coverage: share of them that is answered.
-        precision: share of the answers that is right; NaN where nothing is answered.
+        precision: share of the answers that is right; NaN if nothing is answered.
         accuracy: share of right answers if none were abstained from.
-        image_alone, text_alone: accuracy where the model sees one source only; NaN if that was not asked, or if the
-            model does not read the source.
+        image_alone, text_alone: accuracy if the model sees that source only; NaN if that was not measured, or the model
+            does not read the source.
         state: READY, NEEDS_DATA or NOT_LEARNED; ``reason`` says why not READY, in one line.
     """
 

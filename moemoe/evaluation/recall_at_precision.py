@@ -85,7 +85,7 @@ def guarded_threshold(confidence: np.ndarray, correct: np.ndarray) -> float:
 
 @cache
 def least_support(starts: int = 1) -> int:
-    """The fewest products a guarded promise can rest on, 46 at 90 %: all but one right must be evidence enough.
+    """The fewest products that can give a guarded promise, 46 at 90 %: with all but one right they pass the test.
 
     Args:
         starts: the sequences of tests that share the 5 %.

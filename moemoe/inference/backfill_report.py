@@ -18,7 +18,7 @@ from moemoe.storage import exists, join, read_table, sizes, write_bytes, write_t
 
 @dataclass(frozen=True)
 class Coverage:
-    """What became of one product type and attribute, or of everything.
+    """The decisions on one product type and attribute, or on everything.
 
     Args:
         missing: products without a label that the contract can read; ``filled`` of them got a value.
@@ -41,7 +41,7 @@ class Coverage:
 
     @property
     def share(self) -> float:
-        """Of the missing values, the share that was filled in; NaN where none is missing."""
+        """Share of the missing values that were filled in; NaN if none is missing."""
         return self.filled / self.missing if self.missing else float("nan")
 
 
@@ -63,7 +63,7 @@ class Finished:
         coverage: per product type and attribute, those with most missing values first; ``total`` is all together.
         sample: AUDIT_CANDIDATES, filled and contradicting rows with their images.
         blocked: by rule on contradictions (``Contradiction.words``), the values that were abstained from for it.
-        readings: how the partitions were read, those that are alike as one.
+        readings: how the partitions were read, equal ones once.
     """
 
     manifest: str
@@ -123,11 +123,11 @@ def finish_backfill(job: BackfillJob, parts: Sequence[PartitionResult], audit_si
 
 
 def _check_tables(job: BackfillJob, parts: Sequence[PartitionResult]) -> None:
-    """Raises StorageError if a store has lost what a task had written: no manifest may name it."""
-    there = {f"{kind}/{path}" for kind in ("values", "sample", "quarantine") for path in sizes(join(job.output, kind))}
+    """Raises StorageError if a table that a task has written is lost, as the manifest would name it."""
+    found = {f"{kind}/{path}" for kind in ("values", "sample", "quarantine") for path in sizes(join(job.output, kind))}
     for part in parts:
         for path in part.files:
-            if path not in there:
+            if path not in found:
                 raise StorageError(
                     f"cannot read {join(job.output, path)}: a task of this backfill has written it, and it is lost. "
                     "Run the backfill again: what is lost is filled in again, the rest is kept"
@@ -135,7 +135,7 @@ def _check_tables(job: BackfillJob, parts: Sequence[PartitionResult]) -> None:
 
 
 def _audit(rows: pa.Table, stem: str) -> Audit:
-    """Writes the table of an audit; one that exists is left as it is, for it may hold verdicts."""
+    """Writes the table of an audit; an existing one is kept, as it may hold verdicts."""
     audit = Audit(rows, f"{stem}.parquet", f"{stem}.html")
     if not exists(audit.table):
         write_table(rows, audit.table)

@@ -26,7 +26,7 @@ from moemoe.sources import IMAGE, TEXT, image_index, images_read, kind_of
 from moemoe.systems.saved import load_with_collator
 from moemoe.threads import at_most
 
-#: Products of one batch. A CPU is quickest where what a layer reads and writes stays in its cache.
+#: Products of one batch; on a CPU so few that what a layer reads and writes stays in its cache.
 CPU_PRODUCTS, GPU_PRODUCTS = 16, 64
 #: Batches answered at once on a CPU, at most: each takes memory of its own, and Python runs in one thread at a time.
 MOST_WORKERS = 16
@@ -40,7 +40,7 @@ def product_question(
 ) -> ProductQuery:
     """All labelled attributes of a dataset's product, asked in a ``condition`` of PREDICTIONS; see ``ProductQuery``.
 
-    A condition hides all images, all texts, or of every text what is not the title.
+    A condition hides all images, all texts, or all of the texts but the title.
     """
     no_image, no_text = (condition in (blanked, UNANSWERABLE) for blanked in (IMAGE_BLANKED, TEXT_BLANKED))
     text, title_alone = product.text, condition == TITLE_ONLY
@@ -58,7 +58,7 @@ def product_question(
 
 
 def _size(question: ProductQuery) -> tuple[int, int]:
-    """What makes products of one batch alike: little is padded."""
+    """The sort key by which products of one batch have similar lengths, so that little is padded."""
     return len(question.context) // 64, len(question.attributes)
 
 
@@ -73,7 +73,7 @@ class Predictor:
     A product whose image does not decode is answered from its text; ``images.quarantine`` names it.
 
     Args:
-        values: what each attribute's answers are likely to be; changes no answer, makes generating faster.
+        values: likely answers of each attribute; with these, generation is faster and has the same answers.
 
     Raises:
         ConfigError: ``answering`` restricts the answers of a system that does not generate them.
@@ -114,7 +114,7 @@ class Predictor:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What the system reads, by the names of ``moemoe.sources``."""
+        """The sources that the system reads, by the names of ``moemoe.sources``."""
         return self.model.config.sources
 
     def answer(self, questions: Iterable[ProductQuery]) -> list[list[Answer]]:
@@ -181,8 +181,8 @@ class Predictor:
                 return features
             slot = ImageSlot(np.empty((1, config.image.size, config.image.size, 3), np.uint8), 0)
             product_id, number = partial(str, question.product_id), image_index(name)
-            there = self.images.read(data, product_id, slot.pixels_BHWC[0], number)
-            return np.asarray(slot) if there else None
+            decodes = self.images.read(data, product_id, slot.pixels_BHWC[0], number)
+            return np.asarray(slot) if decodes else None
 
         def source(name: str) -> np.ndarray | str | None:
             return image(name) if kind_of(name) == IMAGE else question.text_of(name)
@@ -193,7 +193,7 @@ class Predictor:
 
     @torch.inference_mode()
     def _encode_questions(self, questions: list[str]) -> KnownQuestions | None:
-        """Every question of a catalog, encoded once; None for systems that do not encode questions apart."""
+        """Every question of a catalog, encoded once; None for systems that do not encode questions separately."""
         model: Any = self.model
         if not questions or not getattr(model.config, "has_question_encoder", False):
             return None

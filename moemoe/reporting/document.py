@@ -177,20 +177,20 @@ class Plot:
 
     @cached_property
     def svg(self) -> bytes:
-        """The figure as SVG, drawn once for page, card and MLflow; its texts stay texts, in whatever script."""
+        """The figure as SVG, drawn once for page, card and MLflow; its text stays text, in every script."""
         return drawing(self.figure, self.name)
 
 
 def drawing(figure: Any, name: str) -> bytes:
-    """A matplotlib figure as a file of SVG, on white; ``name`` keeps its ids apart from others'.
+    """A matplotlib figure as an SVG file on white; ``name`` makes its ids unique.
 
-    Its parts are laid out once: matplotlib draws a figure twice that has a layout engine.
+    The layout is computed first, as matplotlib would draw a figure with a layout engine twice.
     """
     from matplotlib import rc_context
 
     out = io.BytesIO()
     with warnings.catch_warnings(), rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # whoever shows it has a font
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # the viewer has a font for it
         if (layout := figure.get_layout_engine()) is not None:
             layout.execute(figure)
             figure.set_layout_engine(None)
