@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from moemoe.reporting import document as doc
-from moemoe.reporting.plots import _figure
+from moemoe.reporting.plots import new_figure
 from tests.support.flows import FLOW
 
 
@@ -31,7 +31,7 @@ def rendered(monkeypatch):
 
 
 def test_every_block_has_its_component(rendered):
-    figure = _figure(2, 2)
+    figure = new_figure(2, 2)
     figure.add_subplot()
     example = doc.Example(doc.Image(jpeg(), "shirt"), "A shirt", doc.Badge("error"), [("color", "Red")])
     shown = rendered(

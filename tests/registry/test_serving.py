@@ -222,7 +222,7 @@ def test_cells_are_read_as_a_catalogs_are(model, sent, read):
     assert ask(model, {**SHIRT, **sent}).to_dict("records") == ask(model, {**SHIRT, **read}).to_dict("records")
 
 
-def test_a_row_that_training_sets_aside_is_refused(model):
+def test_a_row_that_training_quarantines_is_refused(model):
     for row in ({"title": " "}, {"title": None, "description": float("nan")}, {"title": "", "bullet_points": ["x"]}):
         with pytest.raises(MlflowException, match="row 0: neither title nor description"):
             ask(model, {**SHIRT, **row})
