@@ -189,7 +189,7 @@ class BaseFlow(DeployedFlow):
             settle(found.report)
 
     def train_model(self, warm_start: bool = False) -> None:
-        """Train every phase of ``self.recipe`` under torchrun; a retry or resume goes on from the last checkpoint."""
+        """Train every phase of ``self.recipe`` under torchrun; a retry or resume continues from the last checkpoint."""
         with workspace(self) as space:
             what = (self.manifest_uri, self.recipe, Options.of(self), self.processes, warm_start)
             progress = TrainingCard(self.is_sample)

@@ -95,7 +95,7 @@ class deployed(FlowMutator):  # noqa: N801 - Metaflow's decorators are lower cas
             _check_placeholders(config, compute)
         parameters = dict(config.get("parameters") or {})
         if compute != "local" and (gpus := _values_of(config, "train").get("gpu")):
-            parameters.setdefault("nproc", gpus)  # the step that starts the training may run where there is no GPU
+            parameters.setdefault("nproc", gpus)  # the step that starts the training may have no GPU
         _set_defaults(mutable_flow, parameters)
         steps, known = config.get("steps") or {}, dict(mutable_flow.steps)
         if unknown := sorted(set(steps) - {EVERY_STEP, *known}):
@@ -213,7 +213,7 @@ def _failure(run: Any) -> str:
         failed = [task for step in run for task in step if not task.successful]
         if not failed:
             return "it failed without an error message; see the logs"
-        error = failed[0].exception  # none where the process was killed
+        error = failed[0].exception  # none if the process was killed
         return f"step {failed[0].path_components[2]}: {error.exception if error else 'its process was killed'}"
     except Exception as error:  # Metaflow's client raises all kinds if the datastore has lost artifacts
         return f"the results of its steps cannot be read ({type(error).__name__}: {error}); see the logs"

@@ -33,8 +33,8 @@ def applicability(cells: Cells) -> pa.Table:
         cells: of PREDICTIONS.
 
     Returns:
-        SLICES rows of precision (``n``: empty answers), recall (``n``: positives) and F1 (``n``: all questions). No row
-        where nothing that does not apply was asked, none of precision where no answer is empty.
+        SLICES rows of precision (``n``: empty answers), recall (``n``: positives) and F1 (``n``: all questions). Empty
+        without positives; without a row of precision if no answer is empty.
     """
     read = ["product_id", "product_type", "attribute", "prediction", "gold"]
     positives, groups = cells.answers(NOT_APPLICABLE, read)

@@ -117,7 +117,7 @@ class CellRows(CellPredictions):
 
 
 class Cells:
-    """Predictions, cut into the products of each product type and attribute; rows without gold are left out.
+    """Predictions, cut into the products of each product type and attribute; rows without gold are skipped.
 
     The validation split and the test split in the main condition stay in memory once they were asked for; of the other
     conditions the last one, until the main one is read.

@@ -12,6 +12,7 @@ from moemoe.counts import counted
 from moemoe.evaluation.calibration import expected_calibration_error
 from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, CellRows, Cells
 from moemoe.evaluation.recall_at_precision import (
+    PRECISION,
     guarded_threshold,
     least_support,
     precision_and_recall,
@@ -23,7 +24,7 @@ from moemoe.schemas import AS_IS, EVALUATION, NOT_APPLICABLE, UNANSWERABLE
 
 TOP = (5, 10, 15)
 NAMED_TYPES = 10
-PROMISE = 0.9
+PROMISE = PRECISION / 100
 
 
 @dataclass(frozen=True)

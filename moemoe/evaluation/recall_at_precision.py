@@ -35,7 +35,7 @@ def resampled_recall_at_precision(confidence: np.ndarray, correct: np.ndarray, w
     """``recall_at_precision`` of R samples at once, [R]; NaN for a sample without any product.
 
     Args:
-        weight_NR: how often each product stands in each sample, whole numbers [N, R].
+        weight_NR: how often each product is in each sample, whole numbers [N, R].
     """
     N, R = weight_NR.shape
     order = np.argsort(-confidence, kind="stable")

@@ -27,7 +27,7 @@ PRODUCTS_AT_ONCE = 32
 ALL, ATTRIBUTE, PRODUCT_TYPE = "all", "attribute", "product type"
 
 Owner = tuple[str | None, str | None]
-"""A token's attribute and product type, None where it has none."""
+"""A token's attribute and product type; each None if absent."""
 
 
 @torch.inference_mode()

@@ -93,11 +93,7 @@ class Table:
                 values |= _numbers(column, entry)
             values |= {f"{MARK}: {name}": row.paper.get(name) for name in self.paper}
             rows.append(values)
-        out = io.StringIO()
-        writer = csv.DictWriter(out, [self.heading, *columns, *(f"{MARK}: {name}" for name in self.paper)])
-        writer.writeheader()
-        writer.writerows(rows)
-        return out.getvalue()
+        return csv_text([self.heading, *columns, *(f"{MARK}: {name}" for name in self.paper)], rows)
 
 
 def table_text(table: document.Table) -> str:
@@ -110,6 +106,15 @@ def table_text(table: document.Table) -> str:
 
 def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as CSV under their column names."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
 
 
 def figure_of(result: Result, name: str) -> Entry:
