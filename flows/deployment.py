@@ -103,13 +103,7 @@ class deployed(FlowMutator):  # noqa: N801 - Metaflow's decorators are lower cas
         if config["nodes"] > 1 and "trained" not in known:
             raise BadDeployment(f"nodes is {config['nodes']}; deploy flows/multi_node_train_flow.py, or set it to 1")
         for name, step in known.items():
-            _add_to_step(step, _values_of(config, name))
-            if config.get("environment"):
-                step.add_decorator("environment", deco_kwargs={"vars": dict(config["environment"])})
-            if config.get("secrets"):
-                step.add_decorator("secrets", deco_kwargs={"sources": list(config["secrets"])})
-            if compute != "local":
-                step.add_decorator(compute, deco_kwargs=dict(config.get(compute) or {}))
+            _add_to_step(step, _values_of(config, name), config, compute)
         if config.get("notify") and compute != "batch":  # Step Functions has no exit hooks
             mutable_flow.add_decorator("exit_hook", deco_kwargs={"on_error": [_exit_hook()]})
 
@@ -164,7 +158,12 @@ def _set_defaults(flow: Any, values: dict[str, Any]) -> None:
         flow.add_parameter(attribute, changed, overwrite=True)
 
 
-def _add_to_step(step: Any, values: dict[str, Any]) -> None:
+def _add_to_step(step: Any, values: Mapping[str, Any], config: Any, compute: str) -> None:
+    """Adds resources, retries, a time limit, environment, secrets and the place where it runs to one step.
+
+    Args:
+        values: the config's values for this step.
+    """
     resources = {name: values[name] for name in ("cpu", "memory", "gpu", "shared_memory") if name in values}
     if resources:
         step.add_decorator("resources", deco_kwargs=resources)
@@ -173,6 +172,12 @@ def _add_to_step(step: Any, values: dict[str, Any]) -> None:
         step.add_decorator("retry", deco_kwargs={"times": values["retries"], "minutes_between_retries": pause})
     if values.get("hours"):
         step.add_decorator("timeout", deco_kwargs={"hours": values["hours"]})
+    if config.get("environment"):
+        step.add_decorator("environment", deco_kwargs={"vars": dict(config["environment"])})
+    if config.get("secrets"):
+        step.add_decorator("secrets", deco_kwargs={"sources": list(config["secrets"])})
+    if compute != "local":
+        step.add_decorator(compute, deco_kwargs=dict(config.get(compute) or {}))
 
 
 def notify(flow: Any, kind: str, message: str) -> None:

@@ -90,14 +90,12 @@ def finish_backfill(job: BackfillJob, parts: Sequence[PartitionResult], audit_si
     coverage, total = coverage_of(parts)
     sample = merge_samples(read_table(join(job.output, part.sample)) for part in parts)
     name = hashlib.sha256("".join([*(part.values for part in parts), str(audit_size)]).encode()).hexdigest()[:16]
+    audit_stem, labels_stem = f"audit/audit-{name}", f"audit/labels-{name}"
     filled = {(row.product_type, row.attribute): row.filled for row in coverage}
-    audit = _audit(draw_audit(sample, filled, audit_size), join(job.output, "audit", f"audit-{name}"))
+    audit = _audit(draw_audit(sample, filled, audit_size), join(job.output, audit_stem))
     contradicts = {(row.product_type, row.attribute): row.contradicts for row in coverage}
-    drawn = draw_audit(sample, contradicts, audit_size, CONTRADICTS)
-    label_audit = _audit(drawn, join(job.output, "audit", f"labels-{name}"))
-    rows, products, quarantined = (
-        sum(getattr(part, number) for part in parts) for number in ("rows", "products", "quarantined")
-    )
+    label_audit = _audit(draw_audit(sample, contradicts, audit_size, CONTRADICTS), join(job.output, labels_stem))
+    counts = {number: sum(getattr(part, number) for part in parts) for number in ("rows", "products", "quarantined")}
     blocked: Counter[str] = Counter()
     for part in parts:
         for _, _, rule, number in part.blocked:
@@ -105,21 +103,18 @@ def finish_backfill(job: BackfillJob, parts: Sequence[PartitionResult], audit_si
     manifest = {
         "model_version": job.model_version,
         "thresholds": job.threshold_kind,
-        "rows": rows,
-        "products": products,
-        "quarantined": quarantined,
+        **counts,
         "blocked": blocked,
         "values": [part.values for part in parts],
         "quarantine": [part.quarantine for part in parts],
-        "audit": f"audit/audit-{name}.parquet",
-        "label_audit": f"audit/labels-{name}.parquet",
+        "audit": f"{audit_stem}.parquet",
+        "label_audit": f"{labels_stem}.parquet",
     }
     uri = join(job.output, "manifest.json")
     write_bytes(uri, (json.dumps(manifest, indent=2) + "\n").encode())
     readings = merge_readings(Reading(**reading) for part in parts for reading in part.readings)
-    return Finished(
-        uri, audit, label_audit, coverage, total, sample, rows, products, quarantined, dict(blocked), readings
-    )
+    found = (uri, audit, label_audit, coverage, total, sample)
+    return Finished(*found, **counts, blocked=dict(blocked), readings=readings)
 
 
 def _check_tables(job: BackfillJob, parts: Sequence[PartitionResult]) -> None:
