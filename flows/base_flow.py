@@ -19,13 +19,13 @@ from moemoe.atomic_files import remove_leftovers
 from moemoe.notifications import DRIFT
 from moemoe.reporting import catalog_documents
 
-if TYPE_CHECKING:  # what is imported here, --help and every card wait for
+if TYPE_CHECKING:  # --help and every card wait for all other imports
     from stages.workspace import Workspace
 
 
 @contextmanager
 def step_errors(flow: FlowSpec) -> Iterator[None]:
-    """User errors leave a step without a traceback; on Step Functions its last attempt notifies somebody of them."""
+    """Ends a step without a traceback on a user error; on Step Functions the last attempt also sends a notification."""
     try:
         with plain_errors():
             yield
@@ -36,10 +36,10 @@ def step_errors(flow: FlowSpec) -> Iterator[None]:
 
 @contextmanager
 def workspace(flow: FlowSpec) -> Iterator["Workspace"]:
-    """The run folder, and a local folder that is gone after the step; user errors leave it without a traceback.
+    """The run folder, and a local folder that is deleted after the step; a user error ends it without a traceback.
 
-    What an attempt that was killed left half-written under the run is removed. Whatever the error, the MLflow run is
-    closed as failed; a resumed run that gets through closes it as finished.
+    Files that a killed attempt left half-written in the run folder are removed. After any error the MLflow run is
+    closed as failed; a resumed run that succeeds closes it as finished.
     """
     with step_errors(flow):
         try:
@@ -64,10 +64,10 @@ def keep(flow: FlowSpec, result: Any) -> None:
 
 
 def settle(*reports: Any) -> list[str]:
-    """Prints what expectations found; returns those that do not hold.
+    """Prints the results of expectations; returns the failed ones.
 
     Raises:
-        CatalogError: one is critical; the error says what else its report has found.
+        CatalogError: a critical one failed; the message lists every failure of its report.
     """
     for report in reports:
         if report.success:
@@ -78,7 +78,7 @@ def settle(*reports: Any) -> list[str]:
 
 
 def metaflow_run() -> str:
-    """This run as Metaflow names it, FLOW/RUN."""
+    """The run by its name in Metaflow, FLOW/RUN."""
     return current.pathspec.rsplit("/", 2)[0]
 
 
@@ -119,7 +119,7 @@ class BaseFlow(DeployedFlow):
 
     @step
     def collect(self):
-        """Read some of the catalog's files, fetch images behind URLs; set bad rows and images aside."""
+        """Read some of the catalog's files, fetch images behind URLs; quarantine bad rows and images."""
         with workspace(self) as space:
             what = (self.partitions, self.input, self.index, Options.of(self), self.images)
             self.parts = stages.collect.collect_group(space, *what)
@@ -171,7 +171,7 @@ class BaseFlow(DeployedFlow):
 
     @step
     def shard(self):
-        """Write the payload shards of some of the catalog's files; what is there already stays."""
+        """Write the payload shards of some of the catalog's files; existing shards are kept."""
         with workspace(self) as space:
             what = (self.partitions, self.index, self.layout, self.images)
             self.shards = stages.shard.write_payload(space, *what)
@@ -189,7 +189,7 @@ class BaseFlow(DeployedFlow):
             settle(found.report)
 
     def train_model(self, warm_start: bool = False) -> None:
-        """Train every phase of ``self.recipe`` under torchrun; a retry or resume goes on from the last checkpoint."""
+        """Train every phase of ``self.recipe`` under torchrun; a retry or resume continues from the last checkpoint."""
         with workspace(self) as space:
             what = (self.manifest_uri, self.recipe, Options.of(self), self.processes, warm_start)
             progress = TrainingCard(self.is_sample)

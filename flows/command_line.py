@@ -22,12 +22,12 @@ from metaflow.exception import METAFLOW_EXIT_DISALLOW_RETRY, MetaflowNotFound
 from metaflow.util import get_latest_run_id
 from warm_python import LIBRARIES, warm_tasks
 
-#: New objects, and younger collections, after which a process of a flow collects garbage. By Python's own 700 and 10 a
-#: task that loads libraries looks through all of their objects dozens of times, a tenth of its work and more.
+#: Python's thresholds of garbage collection (``gc``) in a process of a flow. With the default (700, 10, 10) a task that
+#: loads libraries searches all their objects dozens of times, a tenth of its work and more.
 COLLECTED_AFTER = (50_000, 20, 20)
-#: A shell's exit status of a process that a signal ended is this and the signal's number.
+#: A shell's exit status of a process that a signal ended is this plus the signal's number.
 BY_SIGNAL = 128
-#: What helps if Metaflow's own folder cannot be written.
+#: The advice if Metaflow's own folder cannot be written.
 WHERE_ELSE = "Begin in a folder that you may write to, or name one in METAFLOW_DATASTORE_SYSROOT_LOCAL"
 #: Metaflow's module that reads artifacts.
 ARTIFACTS = os.path.join("datastore", "content_addressed_store.py")
@@ -40,7 +40,7 @@ def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False, libraries: 
 
     Args:
         one_task_at_a_time: tasks of a foreach run one after the other, unless --max-workers says otherwise.
-        libraries: what its tasks load, so that they are forks of one process that has it loaded (``warm_python``).
+        libraries: what its tasks load; they are forks of one process that has loaded it (``warm_python``).
     """
     gc.set_threshold(*COLLECTED_AFTER)
     if os.environ.get("USER", "root") == "root":  # Metaflow runs neither as root nor without a user, as in cron
@@ -75,7 +75,7 @@ def run_flow(flow: type[FlowSpec], one_task_at_a_time: bool = False, libraries: 
 
 
 def _check_package() -> None:
-    """Ends a task whose code is of another version, which Metaflow, having asked for it by name, does not look at."""
+    """Ends a task whose code package is not the one that it was compiled with, which Metaflow does not check."""
     wanted = os.environ.get(PACKAGE_SHA)
     if wanted is None or not PACKAGE.is_file():
         return
@@ -88,7 +88,7 @@ def _check_package() -> None:
 
 
 def _lost_artifact(error: BaseException | None) -> str | None:
-    """A sentence where a task could not read what an earlier one has written; Metaflow itself ends with a TypeError."""
+    """A sentence if a task could not read an earlier task's artifact, on which Metaflow raises TypeError; else None."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)] if isinstance(error, TypeError) else []
     if not frames or not frames[-1].f_code.co_filename.endswith(ARTIFACTS):
         return None
@@ -99,15 +99,15 @@ def _lost_artifact(error: BaseException | None) -> str | None:
 
 
 def resume_command() -> str:
-    """What goes on with the latest run of this flow."""
+    """The command that continues the latest run of this flow."""
     return shlex.join(["python", sys.argv[0], "resume"])
 
 
 def _finished(flow: type[FlowSpec], arguments: list[str]) -> str | None:
-    """The run that a bare ``resume`` would go on with, if there is nothing left of it to do.
+    """The run that a bare ``resume`` would continue, if it has finished; else None.
 
     Raises:
-        SystemExit: there is no such run; Metaflow itself ends with an UnboundLocalError.
+        SystemExit: there is no such run, on which Metaflow raises an UnboundLocalError.
     """
     rest = arguments[arguments.index("resume") + 1 :]
     if "--help" in rest:
@@ -116,7 +116,7 @@ def _finished(flow: type[FlowSpec], arguments: list[str]) -> str | None:
     while rest:
         option, _, value = rest.pop(0).partition("=")
         if not option.startswith("-"):
-            named_step = True  # it is done again in any case
+            named_step = True  # it runs again even in a finished run
             continue
         value = value or (rest.pop(0) if rest and not rest[0].startswith("-") else "")
         if option == "--origin-run-id":
@@ -128,7 +128,7 @@ def _finished(flow: type[FlowSpec], arguments: list[str]) -> str | None:
     try:
         is_over = Run(f"{flow.__name__}/{origin}").successful
     except MetaflowNotFound:
-        if any(word.startswith("--metadata") for word in arguments):  # then it may be where nobody has looked
+        if any(word.startswith("--metadata") for word in arguments):  # the run may be known to another service
             return None
         sys.exit(f"{flow.__name__} has no run {origin}: there is nothing to resume")
     return origin if is_over and not named_step else None

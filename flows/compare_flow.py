@@ -60,7 +60,7 @@ class CompareFlow(BaseFlow):
     @card(type="blank", refresh_interval=15)
     @step
     def train(self):
-        """Train one system; if it fails the others go on, if it receives SIGTERM a resume goes on with it."""
+        """Train one system; if it fails, the others continue; if it receives SIGTERM, a resume continues it."""
         self.open_system(*self.input)
         with not_caught_if_terminated():
             self.train_model()

@@ -21,10 +21,10 @@ from moemoe.redaction import SECRET_NAME
 
 COMPUTE = ("local", "kubernetes", "batch")
 WEEKLY = "0 0 ? * SUN *"
-#: What infra/schedule.yaml has in the place of a user's own bucket and registry.
+#: Parts of the values in infra/schedule.yaml that stand for a user's own bucket and registry.
 PLACEHOLDERS = ("my-bucket", "example.com")
 
-#: Every key of the config and what may stand under it; None: anything.
+#: Every key of the config, and the keys allowed under it; None: any.
 KEYS: dict[str, tuple[str, ...] | None] = {
     "project": None,
     "schedule": ("cron", "timezone"),
@@ -48,7 +48,7 @@ class BadDeployment(MetaflowException):
 
 
 def read(text: str) -> dict[str, Any]:
-    """The config from YAML text, with what a local run has where a key is missing.
+    """The config from YAML text; missing keys get the values of a local run.
 
     Raises:
         BadDeployment: a key that does not exist (the message lists those that do), or a secret in the file.
@@ -83,7 +83,7 @@ def _check_keys(where: str, values: Any, allowed: tuple[str, ...]) -> None:
 
 
 class deployed(FlowMutator):  # noqa: N801 - Metaflow's decorators are lower case
-    """Adds to a flow what its config ``deployment`` says, for the machines that ``compute`` names."""
+    """Adds decorators and defaults to a flow from its config ``deployment``, for the machines named by ``compute``."""
 
     def pre_mutate(self, mutable_flow):
         """Metaflow calls this once the configs are read."""
@@ -91,11 +91,11 @@ class deployed(FlowMutator):  # noqa: N801 - Metaflow's decorators are lower cas
         config, compute = configs["deployment"], configs["compute"]
         if compute not in COMPUTE:
             raise BadDeployment(f"compute is {compute!r}; allowed are {', '.join(COMPUTE)}")
-        if "create" in sys.argv:  # of a scheduler: what runs where nobody watches
+        if "create" in sys.argv:  # deploys to a scheduler
             _check_placeholders(config, compute)
         parameters = dict(config.get("parameters") or {})
         if compute != "local" and (gpus := _values_of(config, "train").get("gpu")):
-            parameters.setdefault("nproc", gpus)  # the step that starts the training may run where there is no GPU
+            parameters.setdefault("nproc", gpus)  # the step that starts the training may have no GPU
         _set_defaults(mutable_flow, parameters)
         steps, known = config.get("steps") or {}, dict(mutable_flow.steps)
         if unknown := sorted(set(steps) - {EVERY_STEP, *known}):
@@ -103,19 +103,13 @@ class deployed(FlowMutator):  # noqa: N801 - Metaflow's decorators are lower cas
         if config["nodes"] > 1 and "trained" not in known:
             raise BadDeployment(f"nodes is {config['nodes']}; deploy flows/multi_node_train_flow.py, or set it to 1")
         for name, step in known.items():
-            _add_to_step(step, _values_of(config, name))
-            if config.get("environment"):
-                step.add_decorator("environment", deco_kwargs={"vars": dict(config["environment"])})
-            if config.get("secrets"):
-                step.add_decorator("secrets", deco_kwargs={"sources": list(config["secrets"])})
-            if compute != "local":
-                step.add_decorator(compute, deco_kwargs=dict(config.get(compute) or {}))
+            _add_to_step(step, _values_of(config, name), config, compute)
         if config.get("notify") and compute != "batch":  # Step Functions has no exit hooks
             mutable_flow.add_decorator("exit_hook", deco_kwargs={"on_error": [_exit_hook()]})
 
 
 def _check_placeholders(config: Any, compute: str) -> None:
-    """Refuses values of infra/schedule.yaml that stand for a user's own, where the deployment would use them."""
+    """Raises BadDeployment if the deployment would use a placeholder of infra/schedule.yaml."""
     used = {name: value for name, value in config.items() if name not in COMPUTE or name == compute}
     found = [f"{key}: {value}" for key, value in _leaves("", used) if any(word in value for word in PLACEHOLDERS)]
     if found:
@@ -138,7 +132,7 @@ def _leaves(key: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _exit_hook() -> str:
-    """``notify_failure`` as the process that calls it finds it: in Argo in the flow's file, here as a module's."""
+    """The name by which the calling process finds ``notify_failure``: Argo in the flow's file, else in this module."""
     if "argo-workflows" in sys.argv:  # whose names have no dots
         return "notify_failure"
     paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
@@ -147,13 +141,13 @@ def _exit_hook() -> str:
 
 
 def _values_of(config: Any, step: str) -> dict[str, Any]:
-    """What the config says of every step and of this one."""
+    """The config's values for every step, overridden by those for this one."""
     steps = config.get("steps") or {}
     return {**(steps.get(EVERY_STEP) or {}), **(steps.get(step) or {})}
 
 
 def _set_defaults(flow: Any, values: dict[str, Any]) -> None:
-    """The config's values become the defaults of the flow's parameters."""
+    """Makes the config's values the defaults of the flow's parameters."""
     known = {parameter.name: (attribute, parameter) for attribute, parameter in flow.parameters}
     for name, value in values.items():
         if name not in known:
@@ -164,7 +158,12 @@ def _set_defaults(flow: Any, values: dict[str, Any]) -> None:
         flow.add_parameter(attribute, changed, overwrite=True)
 
 
-def _add_to_step(step: Any, values: dict[str, Any]) -> None:
+def _add_to_step(step: Any, values: Mapping[str, Any], config: Any, compute: str) -> None:
+    """Adds resources, retries, a time limit, environment, secrets and the place where it runs to one step.
+
+    Args:
+        values: the config's values for this step.
+    """
     resources = {name: values[name] for name in ("cpu", "memory", "gpu", "shared_memory") if name in values}
     if resources:
         step.add_decorator("resources", deco_kwargs=resources)
@@ -173,6 +172,12 @@ def _add_to_step(step: Any, values: dict[str, Any]) -> None:
         step.add_decorator("retry", deco_kwargs={"times": values["retries"], "minutes_between_retries": pause})
     if values.get("hours"):
         step.add_decorator("timeout", deco_kwargs={"hours": values["hours"]})
+    if config.get("environment"):
+        step.add_decorator("environment", deco_kwargs={"vars": dict(config["environment"])})
+    if config.get("secrets"):
+        step.add_decorator("secrets", deco_kwargs={"sources": list(config["secrets"])})
+    if compute != "local":
+        step.add_decorator(compute, deco_kwargs=dict(config.get(compute) or {}))
 
 
 def notify(flow: Any, kind: str, message: str) -> None:
@@ -182,7 +187,7 @@ def notify(flow: Any, kind: str, message: str) -> None:
 
 
 def notify_last_attempt(flow: Any, error: BaseException) -> None:
-    """The notification of a failed step where nothing calls ``notify_failure``: on Step Functions."""
+    """Notifies of a failed step on Step Functions, which do not call ``notify_failure``."""
     if getattr(flow, "compute", "local") != "batch":
         return
     if current.retry_count >= _values_of(flow.deployment, current.step_name).get("retries", 0):
@@ -190,17 +195,17 @@ def notify_last_attempt(flow: Any, error: BaseException) -> None:
 
 
 def notify_failure(run: Any) -> None:
-    """Metaflow and Argo call this after a run that failed, whatever stopped it: also where a machine went away.
+    """Notifies of a failed run; called by Metaflow and Argo, also if a machine was lost.
 
     Args:
-        run: Metaflow's; None where Metaflow's service does not know it, for no step of it began.
+        run: Metaflow's object; None if Metaflow's service does not know the run, as none of its steps began.
     """
     if run is None:
         name, message = os.environ["RUN_PATHSPEC"], "no step of it began; see the logs of its pods"
     else:
         name, message = run.pathspec, _failure(run)
     packaged = (MetaflowCodeContent.get_config() or {}).get("user_configs", {}).get("deployment")
-    if packaged:  # in a cluster: needs no artifact, of which the datastore may have lost some
+    if packaged:  # in a cluster; unlike an artifact it cannot be lost
         config, _ = packaged  # the value, and whether it is plain text
     else:
         config = run["_parameters"].task["deployment"].data
@@ -213,7 +218,7 @@ def _failure(run: Any) -> str:
         failed = [task for step in run for task in step if not task.successful]
         if not failed:
             return "it failed without an error message; see the logs"
-        error = failed[0].exception  # none where the process was killed
+        error = failed[0].exception  # none if the process was killed
         return f"step {failed[0].path_components[2]}: {error.exception if error else 'its process was killed'}"
-    except Exception as error:  # whatever Metaflow's client meets where the datastore has lost artifacts
+    except Exception as error:  # Metaflow's client raises all kinds if the datastore has lost artifacts
         return f"the results of its steps cannot be read ({type(error).__name__}: {error}); see the logs"

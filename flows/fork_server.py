@@ -1,10 +1,10 @@
 """The process that a run's tasks are forked from (see ``warm_python``): libraries are loaded once for all of them.
 
-A client (``python_client``) sends its arguments, environment, folder, limits and standard streams; the fork is from
-then on the process that was asked for (``forked_process``), and lives and dies as its client does. While nobody asks,
-the libraries are loaded, one after the other; a fork made early imports what is not there yet itself. When whoever
-started this process is gone, by kill -9 too, what still runs gets SIGTERM: a training writes its checkpoint. When this
-process is killed, so are its forks: what their clients tell is their end.
+A client (``python_client``) sends its arguments, environment, folder, limits and standard streams. The server forks,
+and the fork becomes the requested process (``forked_process``). It gets the client's signals, and the client ends with
+its exit status. While no client waits, the server loads the libraries one after the other; a fork made before the last
+one imports the missing ones itself. If the process that started the server is gone, even by kill -9, all forks get
+SIGTERM, on which a training writes its checkpoint. If the server is killed, so are its forks, and their clients fail.
 """
 
 import contextlib
@@ -23,31 +23,30 @@ from pathlib import Path
 
 from forked_process import PUT_INTO_MAIN, Request, live
 
-#: What ends a run reaches this process too, which has to outlive its forks.
+#: Signals that may reach this process when a run is ended; it has to outlive its forks.
 OUTLIVED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-#: What a client hears when there is a fork: until then it can do without.
+#: The answer to a client once its fork exists; until then the client can become a plain Python.
 TAKEN = b"+"
 CTRL_C = bytes([signal.SIGINT])
 STARTER = 0
-"""The file whose end says that the process that started this one is gone."""
+"""The file descriptor that is at its end once the process that started this one is gone."""
 LISTENER = 1
-"""The file that comes as the server's socket."""
-#: Seconds that a client has to say what it asks for, while all others wait: one that was stopped in between has to do
-#: without a fork.
+"""The file descriptor of the server's socket."""
+#: Seconds that a client has to send its request, while all others wait. A client stopped meanwhile gets no fork.
 PATIENCE = 2
-#: What needs a torchvision that is mended; mending it imports torch, which a server for other libraries has no use for.
+#: Libraries that need the patched torchvision; patching imports torch, which a server for other libraries leaves out.
 NEED_TORCHVISION = {"timm", "transformers"}
-#: Linux's option of prctl() that names the signal which a process gets as its parent ends.
+#: Linux's option of prctl() that sets the signal that a process gets when its parent ends.
 PR_SET_PDEATHSIG = 1
 
 
 class ForkServer:
-    """Answers each client by a fork.
+    """Gives each client a fork.
 
     Args:
-        listener: where they ask.
-        libraries: what to load for all of them.
-        prepare: what to do once these are loaded.
+        listener: the socket that clients connect to.
+        libraries: modules to load.
+        prepare: functions to call once these are loaded.
     """
 
     def __init__(self, listener: socket.socket, libraries: Sequence[str], prepare: Sequence[Callable[[], None]]):
@@ -61,11 +60,11 @@ class ForkServer:
         self.selector.register(STARTER, selectors.EVENT_READ, self.end)
 
     def serve(self) -> Request | None:
-        """Loads, forks and buries until the starter and all forks are gone; in a fork, what it is to become."""
+        """Loads and forks until the starter and all forks are gone; returns the request in a fork, else None."""
         while self.starter_lives or self.forks:
             for key, _ in self.selector.select(0 if self.libraries else None):
                 if self.selector.get_map().get(key.fd) is not key:
-                    continue  # of a fork that has just ended; a new one may have its number
+                    continue  # the file of a fork that has just ended; a new one may have its number
                 if (request := key.data()) is not None:
                     return request
             if self.libraries:
@@ -73,7 +72,7 @@ class ForkServer:
         return None
 
     def load(self, library: str) -> None:
-        """Imports a library; whoever needs one that fails says so itself."""
+        """Imports a library; if that fails, the process that needs it will fail itself."""
         main = sys.modules["__main__"].__dict__
         before = set(main)
         with contextlib.suppress(Exception):
@@ -86,10 +85,10 @@ class ForkServer:
             gc.collect()
 
     def fork(self) -> Request | None:
-        """A new client's request in its fork, else None."""
+        """Accepts a client and forks; returns the client's request in the fork, else None."""
         try:
             client, _ = self.listener.accept()
-        except OSError:  # it has too many open files: all that come from now on do without
+        except OSError:  # too many open files: later clients get no fork
             self.selector.unregister(self.listener)
             self.listener.close()
             return None
@@ -100,7 +99,10 @@ class ForkServer:
             request = read_request(client, streams)
             gc.freeze()  # else each fork's collections go through all that was loaded, and copy its pages
             pid = os.fork()
-        except (OSError, ValueError):  # it died before it had said all, or there is no room for a fork
+        except (
+            OSError,
+            ValueError,
+        ):  # the client died during its request, or there is no memory for a fork
             client.close()
             close_all(streams)
             return None
@@ -113,7 +115,7 @@ class ForkServer:
             client.close()
             return request
         close_all(streams)
-        with contextlib.suppress(OSError):  # that it is gone is noticed as with any other
+        with contextlib.suppress(OSError):  # a client that is gone is noticed in hand_on
             client.sendall(TAKEN)
         self.forks[client] = pid
         self.selector.register(client, selectors.EVENT_READ, lambda: self.hand_on(client, request.apart))
@@ -122,29 +124,29 @@ class ForkServer:
         return None
 
     def hand_on(self, client: socket.socket, apart: bool) -> None:
-        """A signal that the client received, to its fork; a client that was killed takes its fork along."""
+        """Hands a client's signal on to its fork; if the client was killed, kills the fork."""
         received = b""
         with contextlib.suppress(OSError):
             received = client.recv(1)
         if received == CTRL_C and not apart and signal.SIGINT in signal.sigpending():
-            return  # this process has it too: it went to the whole group, and so to the fork
+            return  # this process has it too: it went to the whole group, so the fork has it
         os.kill(self.forks[client], received[0] if received else signal.SIGKILL)
         if not received:
             self.selector.unregister(client)
 
     def bury(self, client: socket.socket, ended: int) -> None:
-        """The exit status of a fork, to its client."""
+        """Sends the exit status of a fork that has ended to its client."""
         self.selector.unregister(ended)
         os.close(ended)
         if client.fileno() in self.selector.get_map():
             self.selector.unregister(client)
         status = os.waitstatus_to_exitcode(os.waitpid(self.forks.pop(client), 0)[1])
-        with contextlib.suppress(OSError):  # nobody waits for it any more
+        with contextlib.suppress(OSError):  # the client is gone
             client.sendall(status.to_bytes(4, "big", signed=True))
         client.close()
 
     def end(self) -> None:
-        """The starter is gone: so go its tasks, and this process with the last of them."""
+        """Ends all forks when the starter is gone; this process ends with the last of them."""
         self.selector.unregister(STARTER)
         self.starter_lives = False
         self.libraries.clear()
@@ -153,9 +155,13 @@ class ForkServer:
 
 
 def read_request(client: socket.socket, streams: list[int]) -> Request:
-    """What a client asks for; its streams are appended as they come, to be closed whatever happens then.
+    """Reads a client's request.
 
-    Raises OSError or ValueError where it died, or stopped, before it had said all.
+    Args:
+        streams: the client's standard streams are added, so that the caller can close them after an error, too.
+
+    Raises:
+        OSError, ValueError: the client died, or stopped, before its request was complete.
     """
     size, received, _, _ = socket.recv_fds(client, 8, 3)
     streams += received
@@ -173,16 +179,18 @@ def close_all(numbers: Iterable[int]) -> None:
 
 
 def map_packages() -> None:
-    """Which package each module comes from: MLflow reads all files of all packages for it, once in every process."""
+    """Fills MLflow's map of modules to packages, for which each process would read all files of all packages."""
     requirements = sys.modules.get("mlflow.utils.requirements_utils")
     if requirements and requirements._MODULES_TO_PACKAGES is None:
         requirements.warn_dependency_requirement_mismatches(["mlflow"])
 
 
 def main(executable: str, *libraries: str) -> None:
-    """Serves until the end of standard input whoever asks at standard output, which is a socket.
+    """Serves the socket that is standard output until standard input ends.
 
-    ``executable`` is what the forks start for ``sys.executable``.
+    Args:
+        executable: ``sys.executable`` of the forks.
+        libraries: modules to load.
     """
     listener = socket.socket(fileno=os.dup(LISTENER))
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -199,7 +207,7 @@ def main(executable: str, *libraries: str) -> None:
         from moemoe.compiled_templates import compile_templates
 
         prepare.append(compile_templates)
-    for name in [name for name in sys.modules if name.split(".")[0] == "moemoe"]:  # a fork may take it from elsewhere
+    for name in [name for name in sys.modules if name.split(".")[0] == "moemoe"]:  # a fork may import it from elsewhere
         sys.modules.pop(name, None)
     del sys.path[0]
     request = ForkServer(listener, list(libraries), prepare).serve()

@@ -1,4 +1,4 @@
-"""What a fork of the server (``fork_server``) does to be the process that was asked for, from its start to its end."""
+"""Turns a fork of the server (``fork_server``) into the process that its client requested, until its exit."""
 
 import atexit
 import gc
@@ -19,22 +19,22 @@ from typing import Any, NoReturn
 
 from python_client import HANDED_ON
 
-#: Python's own exit status where its output could not be written.
+#: Python's own exit status if its output could not be written.
 UNWRITTEN = 120
-#: What libraries have put into ``__main__`` as they were loaded, where they look for it: Metaflow its tuples.
+#: What libraries put into ``__main__`` as they are loaded and look up there later, as Metaflow does its tuples.
 PUT_INTO_MAIN: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asks for.
+    """A client's request: the process that a fork is to become.
 
     Args:
-        arguments: of the command line, without the interpreter.
-        apart: whether the client is of another process group than the run, whose signals do not reach it.
-        limits: of resources, as ``resource`` numbers them: kind, soft, hard.
-        ignored: signals; those that a client hands on, and that are not among these, have their default action.
-        streams: standard input, output and error.
+        arguments: the command line without the interpreter.
+        apart: whether the client is in another process group than the run, whose signals do not reach it.
+        limits: of resources, each (kind, soft, hard), as in ``resource``.
+        ignored: the signals to ignore; others that a client hands on have their default action.
+        streams: file descriptors of standard input, output and error.
     """
 
     arguments: list[str]
@@ -47,7 +47,12 @@ class Request:
 
 
 def become(request: Request, executable: str, blocked: set[int]) -> None:
-    """This fork is from now on the process that the client was started as; ``blocked`` are its signals that wait."""
+    """Runs the requested process in this fork.
+
+    Args:
+        executable: ``sys.executable``.
+        blocked: the signals that the process blocks.
+    """
     if request.apart:
         os.setsid()
     for signal_number in HANDED_ON:
@@ -69,7 +74,7 @@ def become(request: Request, executable: str, blocked: set[int]) -> None:
     sys.path[:] = [*_python_path(), *(path for path in sys.path if path not in servers_own)]
     importlib.invalidate_caches()  # a folder may have come into being since
     _open_streams(unbuffered=request.arguments[0] == "-u" or bool(os.environ.get("PYTHONUNBUFFERED")))
-    _settle_libraries()
+    _set_up_libraries()
     sys.modules.pop("sitecustomize", None)
     site.execsitecustomize()  # as a Python does as it starts
     _run(list(request.arguments), request.folder)
@@ -81,7 +86,7 @@ def _python_path() -> list[str]:
 
 
 def _metaflow_settings() -> dict[str, str]:
-    """What Metaflow reads as it is imported, once a process; a task's own variable is read later."""
+    """Whatever Metaflow reads at its import; METAFLOW_RUN_ID, which differs by task, is read later."""
     read = {name: value for name, value in os.environ.items() if name.startswith("METAFLOW_")}
     read.pop("METAFLOW_RUN_ID", None)
     folder = os.readlink("/proc/self/cwd")
@@ -89,7 +94,7 @@ def _metaflow_settings() -> dict[str, str]:
 
 
 def _unload_metaflow() -> None:
-    """As if Metaflow had not been imported: whoever needs it imports it with settings of its own."""
+    """Removes Metaflow's modules, so that the next import reads the present settings."""
     for name in [name for name in sys.modules if name.partition(".")[0] in ("metaflow", "metaflow_extensions")]:
         del sys.modules[name]
     sys.meta_path[:] = [finder for finder in sys.meta_path if not type(finder).__module__.startswith("metaflow.")]
@@ -97,7 +102,7 @@ def _unload_metaflow() -> None:
 
 
 def _open_streams(unbuffered: bool) -> None:
-    """Standard streams, of the server's encodings: a client with others is no fork's."""
+    """Opens the standard streams in the server's encodings; a client with other encodings gets no fork."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         mode, buffering = ("wb", 0 if unbuffered else -1) if number else ("rb", -1)
         stream = io.TextIOWrapper(
@@ -108,8 +113,8 @@ def _open_streams(unbuffered: bool) -> None:
         setattr(sys, f"__{name}__", stream)
 
 
-def _settle_libraries() -> None:
-    """What a library settles by itself as it is loaded, for this process."""
+def _set_up_libraries() -> None:
+    """Repeats for this process what libraries set up at import."""
     gc.enable()
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()  # else all forks draw the same
@@ -119,7 +124,7 @@ def _settle_libraries() -> None:
 
 
 def _run(arguments: list[str], folder: str) -> None:
-    """What ``python`` does with these arguments, of which the client has let through -u, -m, -c and a script."""
+    """Does what ``python`` would with these arguments; the client allows -u, -m, -c and a script."""
     while arguments[0] == "-u":
         del arguments[0]
     main = sys.modules["__main__"] = types.ModuleType("__main__")
@@ -141,7 +146,7 @@ def _run(arguments: list[str], folder: str) -> None:
 
 
 def live(request: Request, executable: str, blocked: set[int]) -> NoReturn:
-    """Is the process that was asked for; ends as the interpreter would, but for taking down all that is loaded."""
+    """Runs the requested process and exits as the interpreter would, but without unloading all modules."""
     status = 0
     try:
         become(request, executable, blocked)
@@ -169,7 +174,7 @@ def live(request: Request, executable: str, blocked: set[int]) -> NoReturn:
 
 
 def _wait_for_threads() -> None:
-    """As the interpreter does, which says what goes wrong meanwhile, and ends no other way for it."""
+    """Waits for threads as the interpreter does: an error is printed and does not change the exit status."""
     try:
         threading._shutdown()  # type: ignore[attr-defined]
     except BaseException as error:
@@ -179,7 +184,7 @@ def _wait_for_threads() -> None:
 
 
 def _is_written(stream: Any) -> bool:
-    """Flushes a stream, unless the process has closed it, or has none any more."""
+    """Flushes a stream, if it is open; returns whether that worked."""
     try:
         if stream is not None and not getattr(stream, "closed", False):
             stream.flush()

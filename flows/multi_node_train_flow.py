@@ -28,7 +28,7 @@ class MultiNodeTrainFlow(TrainFlow):
 
     @step
     def machines(self):
-        """As many machines as the config says; a step that joins may not split."""
+        """Split into as many tasks as the config has machines; a step of its own, as one that joins cannot split."""
         self.next(self.train, num_parallel=self.deployment.nodes)
 
     @unless_stopped_early

@@ -1,7 +1,7 @@
-"""The program that replaces Python if tasks are forks: it asks the server for one, and lives and dies with it.
+"""The program that replaces Python if tasks are forks: it requests a fork from the server, and ends as the fork does.
 
-``warm_python`` writes it to a folder of its own, with a call of ``main`` at the end. It runs without site-packages: it
-needs only the standard library. If a fork cannot reproduce the process exactly, this one becomes a plain Python.
+``warm_python`` writes it to a folder of its own, with a call of ``main`` at the end. It runs without site-packages, so
+it needs only the standard library. If a fork cannot reproduce the process exactly, this one becomes a plain Python.
 """
 
 import contextlib
@@ -16,16 +16,16 @@ from typing import Any
 #: Signals that a process may be sent from outside.
 HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 PLAIN = "MOEMOE_PLAIN_PYTHON"
-#: A fork knows it by this module, which its server has imported: its own ``sys.executable`` is a client.
+#: The interpreter. A fork finds it here, in a module that its server has imported; its ``sys.executable`` is a client.
 INTERPRETER = sys.executable
-#: What Python, the loader, the C library and some of what is loaded read once, as they start, begins so.
+#: Beginnings of the variables that Python, the loader, the C library or a library reads only once, at its start.
 READ_ONCE = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "MALLOC_", "HF_", "MPL", "MKL_", "OPENBLAS_")
-#: But a fork minds these.
+#: Those among them that a fork applies itself.
 MINDED = ("PYTHONPATH", "PYTHONUNBUFFERED")
 
 
 def traits() -> list[Any]:
-    """What a process has from its starter, and a fork from the server, as JSON would have it."""
+    """What a process inherits from its starter, but a fork from the server; comparable after JSON."""
     umask = os.umask(0o077)
     os.umask(umask)
     return [
@@ -37,17 +37,17 @@ def traits() -> list[Any]:
 
 
 def main(python: str, address: str, server_has: list[Any], group: int) -> None:
-    """Is from now on the process that the command line asks for.
+    """Becomes the process of the command line.
 
     Args:
         python: the interpreter.
         address: the server's socket.
-        server_has: its ``traits``.
-        group: its process group.
+        server_has: the server's ``traits``.
+        group: the server's process group.
     """
     apart = os.getpgrp() != group
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the traceback of this program would tell nobody anything
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # this program's traceback would not help
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, HANDED_ON)  # a signal waits until it can be handed on
     server = None
     if is_for_fork(sys.argv[1:]):
@@ -62,7 +62,7 @@ def main(python: str, address: str, server_has: list[Any], group: int) -> None:
 
 
 def is_for_fork(arguments: list[str]) -> bool:
-    """Whether a fork can be what this command line, and the streams, ask for."""
+    """Whether a fork can run this command line with this process's streams."""
     if os.environ.get(PLAIN) or None in (sys.stdin, sys.stdout, sys.stderr):
         return False
     while arguments[:1] == ["-u"]:
@@ -73,7 +73,7 @@ def is_for_fork(arguments: list[str]) -> bool:
 
 
 def is_inherited(number: str) -> bool:
-    """Whether this is an open file, besides the standard streams, that who started this process handed over."""
+    """Whether this is an open file, besides the standard streams, that this process has inherited."""
     try:
         return int(number) > 2 and os.get_inheritable(int(number))
     except OSError:  # it has been closed since it was listed
@@ -81,7 +81,7 @@ def is_inherited(number: str) -> bool:
 
 
 def ask(address: str, apart: bool) -> socket.socket | None:
-    """The connection to the server, which has made a fork; None where it has not. Raises OSError if it is gone."""
+    """Requests a fork; returns the connection to the server, None if it made no fork. Raises OSError if it is gone."""
     kinds = {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
     limits = [(kind, *resource.getrlimit(kind)) for kind in kinds]
     ignored = [number for number in HANDED_ON if signal.getsignal(number) == signal.SIG_IGN]
@@ -94,13 +94,13 @@ def ask(address: str, apart: bool) -> socket.socket | None:
 
 
 def shadow(server: socket.socket, blocked: set[signal.Signals]) -> None:
-    """Hands signals on to the fork, and ends as it does; ``blocked``: those it was started with."""
+    """Hands signals on to the fork and ends as it does; ``blocked``: the signals blocked at the start."""
 
     def hand_on(number: int, _: object) -> None:
         with contextlib.suppress(OSError):  # the fork has just ended
             server.sendall(bytes([number]))
 
-    for number in HANDED_ON:  # those that are ignored too: the fork may come to listen
+    for number in HANDED_ON:  # also ignored ones: the fork may handle them later
         signal.signal(number, hand_on)
     signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     said = b""

@@ -11,7 +11,7 @@ from moemoe.errors import MoEMoEError
 
 
 def note_changed_contract(flow: Any) -> None:
-    """Says in a resumed run that a contract which was changed since is not the one that the run has."""
+    """Prints in a resumed run if its contract has changed since it began: the run keeps the contract of its start."""
     if current.origin_run_id is None or not hasattr(flow, "contract_hash"):
         return
     import data_contracts
@@ -29,16 +29,16 @@ def note_changed_contract(flow: Any) -> None:
 
 
 def mark_latest_run() -> None:
-    """Notes a resumed run as the latest one, which Metaflow does for fresh runs alone.
+    """Records a resumed run as the latest one, which Metaflow does for fresh runs only.
 
-    Else the next ``resume`` would start from the run before this one, and do again what this one has done: a training
-    whose ``start`` was resumed has its checkpoints under the resumed run. A step calls it, because steps begin when all
-    that was done before has been cloned; a resumed run that stops earlier than that is no place to go on from.
+    Otherwise the next ``resume`` would start from the run before this one and repeat this one's work: a training whose
+    ``start`` was resumed has its checkpoints under the resumed run. A step calls it, because steps begin only when all
+    earlier work has been cloned, and a resumed run cannot be continued before that.
     """
     if current.origin_run_id is None:
         return
     root = LocalStorage.datastore_root or LocalStorage.get_datastore_root_from_config(print, create_on_absent=False)
     latest = Path(root or "", current.flow_name, "latest_run")
     if root and latest.is_file():  # not on a cluster, where runs are resumed by their ids
-        with replacing(latest) as mine:  # tasks that begin at the same time each write a file of their own
-            Path(mine).write_text(current.run_id)
+        with replacing(latest) as temporary:  # several tasks may do this at the same time
+            Path(temporary).write_text(current.run_id)

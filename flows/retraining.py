@@ -5,9 +5,9 @@ from metaflow import user_step_decorator
 
 @user_step_decorator
 def unless_stopped_early(step_name, flow, inputs):
-    """Skips a step where the run has nothing to train on.
+    """Skips a step if the run has nothing new to train on.
 
-    No switch in the flow's graph, which Step Functions does not have.
+    A switch in the flow's graph would not run on Step Functions.
     """
     if flow.stopped_early:
         yield {}

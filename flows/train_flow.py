@@ -67,7 +67,7 @@ class TrainFlow(BaseFlow):
     @unless_stopped_early
     @step
     def train(self):
-        """Train every phase of the recipe under torchrun; a retry or resume goes on from the last checkpoint."""
+        """Train every phase of the recipe under torchrun; a retry or resume continues from the last checkpoint."""
         self.train_model(self.starts_warm())
         self.next(self.evaluate)
 
@@ -87,7 +87,7 @@ class TrainFlow(BaseFlow):
     @unless_stopped_early
     @step
     def register(self):
-        """Register the model as challenger, and as champion where it gets through the gate on the same test rows."""
+        """Register the model as challenger, and as champion if it passes the gate on the same test rows."""
         with workspace(self) as space:
             what = (self.manifest_uri, self.recipe, Options.of(self), stages.measured.Measured.of(self))
             given = (self.model_name, self.promote_if, *what, self.broken_expectations)

@@ -1,4 +1,4 @@
-"""Errors meant for the person who started a run end a step without a traceback."""
+"""Ends a step without a traceback on an error that the user can fix."""
 
 import signal
 import sys
@@ -22,7 +22,7 @@ _interrupted_by: list[signal.Signals] = []
 
 
 class UserError(MetaflowException):
-    """Such an error; Metaflow shows its text alone."""
+    """An error that the user can fix; Metaflow shows its text only."""
 
     headline = "Stopped"
 
@@ -35,7 +35,7 @@ def plain_errors() -> Iterator[None]:
     except Exception as error:
         if (said := _plainly(error)) is None:
             raise
-        # storage and networks may work a minute later; what a catalog or a parameter is does not change
+        # storage and networks may work a minute later, a catalog or a parameter stays wrong
         _happened["lasting"] = isinstance(error, MoEMoEError) and not isinstance(error, PASSING)
         _happened["terminated"] = isinstance(error, TerminatedError)
         # Metaflow takes asterisks for marks of bold print
@@ -61,7 +61,7 @@ def is_lasting() -> bool:
 
 
 def notice_interrupts() -> None:
-    """Remembers Ctrl-C, of which Metaflow and click leave no trace but "Aborted!"."""
+    """Records Ctrl-C, on which Metaflow and click only print "Aborted!"."""
 
     def handler(number: int, frame: Any) -> None:
         _interrupted_by.append(signal.Signals(number))
@@ -71,16 +71,16 @@ def notice_interrupts() -> None:
 
 
 def end_tasks_on_sigterm() -> None:
-    """SIGTERM to this process, which runs a flow's tasks, ends them and then it, as Ctrl-C does.
+    """Makes SIGTERM end this process and its tasks, as Ctrl-C does.
 
-    Ctrl-C reaches a whole process group, SIGTERM (of ``kill``, ``timeout``, a service manager) may reach this process
-    alone. Its tasks would go on without it: training beside that of a resume.
+    Ctrl-C reaches a whole process group, but SIGTERM (of ``kill``, ``timeout``, a service manager) may reach this
+    process only. Its tasks would go on, and train beside those of a resume.
     """
 
     def handler(number: int, frame: Any) -> None:
         import psutil
 
-        if not _interrupted_by:  # a second one changes nothing: Metaflow is waiting for its tasks
+        if not _interrupted_by:  # a second signal is ignored: Metaflow is waiting for its tasks
             _interrupted_by.append(signal.Signals(number))
             for task in psutil.Process().children():
                 with suppress(psutil.NoSuchProcess):
@@ -91,7 +91,7 @@ def end_tasks_on_sigterm() -> None:
 
 
 def interrupted_by() -> signal.Signals | None:
-    """The signal that ended this process, of those above."""
+    """The signal that interrupted this process, SIGINT or SIGTERM; None if there was none."""
     return _interrupted_by[0] if _interrupted_by else None
 
 
@@ -112,7 +112,7 @@ def _plainly(error: Exception) -> str | None:
 
 
 def _refused(error: Any) -> bool:
-    """Whether MLflow answered, and its answer would be the same again: a client's error in HTTP's terms."""
+    """Whether MLflow answered with a client error (HTTP 4xx), which another attempt would meet again."""
     response = getattr(error, "response", None)
     status = response.status_code if response is not None else 0
     if hasattr(error, "get_http_status_code"):

@@ -1,11 +1,11 @@
 """A Python with its libraries already loaded replaces ``sys.executable``: a run imports them once, not in every task.
 
 A run is some forty processes, which would spend two thirds of their CPU time on the same imports (torch, MLflow, Great
-Expectations). Within ``warm_tasks`` they are forks of one process (``fork_server``): each what its command line says,
-with streams, environment, folder, limits, signals and exit status of its own. Where that cannot be (not Linux, a
-temporary folder that runs no programs or has a long path, a Python whose path has a space), and with
-``MOEMOE_PLAIN_PYTHON`` set, every process is a plain Python; so is a single one that a fork cannot reproduce exactly
-(``python_client``): one with more than three open files, say, or its own ``PYTHONHASHSEED``.
+Expectations). Within ``warm_tasks`` they are forks of one process (``fork_server``): each runs its command line with
+streams, environment, folder, limits, signals and exit status of its own. Every process is a plain Python if forks are
+impossible (not Linux, a temporary folder that runs no programs or has a long path, a Python whose path has a space), or
+if ``MOEMOE_PLAIN_PYTHON`` is set. So is a single one that a fork cannot reproduce exactly (``python_client``), e.g. one
+with more than three open files, or with its own ``PYTHONHASHSEED``.
 """
 
 import os
@@ -23,7 +23,7 @@ from python_client import PLAIN
 
 from moemoe.threads import SLEEPING_THREADS
 
-#: What the steps of the flows load, in the order in which they do; the first step checks models and MLflow.
+#: The modules that the steps of the flows load, in their order; the first step checks models and MLflow.
 LIBRARIES = (
     "metaflow", "transformers.models.t5.modeling_t5", "timm", "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.pyfunc",
@@ -32,13 +32,13 @@ LIBRARIES = (
     "tokenizers", "sklearn.feature_extraction.text", "sklearn.linear_model", "scipy.optimize", "scipy.sparse",
     "scipy.stats", "matplotlib.pyplot",
 )  # fmt: skip
-#: Bytes of the longest first line of a program that names its interpreter.
+#: The most bytes of a program's first line, which names its interpreter.
 LONGEST_FIRST_LINE = 255
 
 
 @contextmanager
 def warm_tasks(libraries: Iterable[str] = LIBRARIES) -> Iterator[None]:
-    """Within, what is started by ``sys.executable`` has ``libraries`` loaded; it does not outlive this."""
+    """In this context a process started by ``sys.executable`` has ``libraries`` loaded; it ends with the context."""
     plain = sys.executable
     with warm_python(libraries) as sys.executable:
         try:
@@ -49,10 +49,10 @@ def warm_tasks(libraries: Iterable[str] = LIBRARIES) -> Iterator[None]:
 
 @contextmanager
 def warm_python(libraries: Iterable[str]) -> Iterator[str]:
-    """What to start in place of ``sys.executable``, which it is itself where there is a server already.
+    """Yields the program to start in place of ``sys.executable``; that itself if there is a server already.
 
-    But a fork that has the libraries starts a server of its own, which is a fork too: its Metaflow has the settings of
-    this process, so that no task imports it anew.
+    But a fork that has the libraries starts a server of its own, as a fork: its Metaflow has the settings of this
+    process, so no task imports it anew.
     """
     libraries = tuple(libraries)
     folder = Path(tempfile.mkdtemp(prefix="moemoe-python-"))  # a socket's path is short
@@ -69,7 +69,7 @@ def warm_python(libraries: Iterable[str]) -> Iterator[str]:
 
 
 def write_client(folder: Path) -> Path | None:
-    """The program that stands for ``sys.executable``; None where it or the server cannot be."""
+    """Writes the program that replaces ``sys.executable``; None if it, or the server, is impossible here."""
     client, address = folder / "python", str(folder / "socket")
     interpreter = python_client.INTERPRETER if is_fork() else sys.executable
     first_line = f"#!{interpreter} -IS\n"
@@ -91,15 +91,15 @@ def write_client(folder: Path) -> Path | None:
 
 @contextmanager
 def start_server(client: Path, libraries: Iterable[str]) -> Iterator[None]:
-    """The process of which those that the client stands for are forks; it ends with this one, whatever ends it."""
+    """Starts the server whose forks the client asks for; it ends with this process, however that ends."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(client.with_name("socket")))
-        listener.listen(128)  # who asks while a library is loaded waits
+        listener.listen(128)  # clients wait while a library is loaded
         program = str(Path(__file__).with_name("fork_server.py"))
         server = subprocess.Popen(
             [sys.executable, "-u", program, str(client), *libraries],
             stdin=subprocess.PIPE, stdout=listener, stderr=subprocess.DEVNULL,  # a fork is given no other files
-            env={**SLEEPING_THREADS, **os.environ},  # which torch reads as it is loaded, for all forks
+            env={**SLEEPING_THREADS, **os.environ},  # torch reads these at its import, for all forks
         )  # fmt: skip
     try:
         yield
@@ -110,10 +110,10 @@ def start_server(client: Path, libraries: Iterable[str]) -> Iterator[None]:
 
 
 def is_warm() -> bool:
-    """Whether what is started by ``sys.executable`` is such a fork."""
+    """Whether a process started by ``sys.executable`` is a fork of a server."""
     return Path(sys.executable).with_name("socket").is_socket()
 
 
 def is_fork() -> bool:
-    """Whether this process is such a fork itself."""
+    """Whether this process is itself a fork of a server."""
     return is_warm() and sys.orig_argv[0] == sys.executable

@@ -170,7 +170,7 @@ def test_a_gpu_box_needs_none_of_the_pipeline():
     code = (
         f"import sys\nfor name in {absent!r}: sys.modules[name] = None\n"
         "import moemoe.model.moemoe, moemoe.shards.write, moemoe.training.trainer, moemoe.training.launch\n"
-        "import moemoe.inference.predictions, moemoe.evaluation.evaluate, moemoe.recipes\n"
+        "import moemoe.inference.write_predictions, moemoe.evaluation.evaluate, moemoe.recipes\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE)
 

@@ -29,7 +29,6 @@ from moemoe.model.moemoe import MoEMoE
 from moemoe.model.outputs import Answer
 from moemoe.recipes import load_recipe
 from moemoe.reporting.catalog_documents import labels as labels_document
-from moemoe.reporting.text import document_text
 from moemoe.schemas import AS_IS, CATALOG, LABELS, PREDICTIONS
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.hidden import Hidden
@@ -38,6 +37,7 @@ from moemoe.systems.committee import TRAINED_ON, Committee
 from moemoe.table_parts import ListedParts
 from moemoe.training.committee import validation_weights
 from moemoe.training.items import training_values
+from tests.support.document_text import document_text
 from tests.support.small_contract import products, write_contract
 from tests.support.small_model import tiny_config
 from tests.support.small_shards import write_shards

@@ -46,8 +46,6 @@ def components(blocks: Sequence[doc.Block]) -> Iterator[MetaflowCardComponent]:
                 yield markdown("\n".join(f"- {item}" for item in block.items))
             case doc.Notice():
                 yield markdown(f"> {block.text}")
-            case doc.Metrics():
-                yield Table([[metric.name, shown(metric.value), metric.note] for metric in block.items])
             case doc.Facts():
                 yield Table([[name, shown(value)] for name, value in block.items], headers=["", ""])
             case doc.Table():

@@ -39,10 +39,10 @@ class Started:
 def start(options: BackfillOptions) -> Started:
     """Checks catalog, model and output, and fixes the model's version.
 
-    Of a catalog on this machine each file's layout is recognised, by the names of the model's contract.
+    The layout of each local file is recognised, by the names of the model's contract.
 
     Raises:
-        MoEMoEError: whatever would end the backfill later.
+        MoEMoEError: an error that would end the backfill later.
     """
     check_threshold_kind(options.thresholds)
     check_numbers(audit_size=options.audit_size, tasks=options.tasks)
@@ -92,12 +92,12 @@ def write_pages(job: BackfillJob, finished: Finished) -> Document:
 
 
 def report_uri(job: BackfillJob) -> str:
-    """Where the report of a backfill is."""
+    """The URI of a backfill's report."""
     return join(job.output, "report.html")
 
 
 def summary(finished: Finished, report: str) -> str:
-    """The last words of a backfill."""
+    """The lines that a backfill ends with."""
     command = shlex.join(["moemoe", "audit", finished.audit.table])
     return "\n".join(
         [

@@ -27,10 +27,10 @@ class FoundCatalog:
 def find_catalog(space: Workspace, options: Options, contract: Contract) -> FoundCatalog:
     """Finds the catalog's files, or draws the sample catalog, and keeps the contract in the run folder.
 
-    A run keeps one contract to its end, whatever becomes of the file meanwhile.
+    The run keeps this contract to its end, even if the file changes.
 
     Raises:
-        CatalogError: there is no such catalog, or a file of it on this machine has no layout that is known.
+        CatalogError: there is no such catalog, or the layout of a local file is unknown.
     """
     partitions = [_draw_sample(space, options)] if options.is_sample else find_partitions(options.catalog, say)
     for note in check_layouts(partitions, contract.columns, options.layout):
@@ -40,7 +40,7 @@ def find_catalog(space: Workspace, options: Options, contract: Contract) -> Foun
 
 
 def _draw_sample(space: Workspace, options: Options) -> str:
-    """Draws the sample catalog, or as much of it as the run uses; returns where it lies."""
+    """Draws the sample catalog, or as much of it as the run uses; returns its URI."""
     folder = join(space.folder.root, "catalog")
     remove_leftovers(folder)
     products = min(options.max_products or PRODUCTS, PRODUCTS)

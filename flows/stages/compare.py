@@ -82,7 +82,7 @@ def start(
     """Begins the comparison of finished runs if --runs names any, else that of systems to train.
 
     Raises:
-        MoEMoEError: whatever would end the comparison later.
+        MoEMoEError: an error that would end the comparison later.
     """
     if asked.runs and (asked.models or asked.folds):
         raise ConfigError("--runs compares finished runs; leave out --models and --folds, or --runs")
@@ -194,9 +194,9 @@ def open_system(
 def take_members(
     space: Workspace, committee: RunFolder, recipe: Recipe, recipes: Mapping[PaperSystem, Recipe], fold: str
 ) -> list[PaperSystem]:
-    """Puts what other systems have trained where a committee would train its members; returns those systems.
+    """Copies models of other systems to where a committee would train its members; returns those systems.
 
-    They have a member's own recipe, and the seed and split are the same, so it would come to the same model.
+    They have a member's recipe, with the same seed and split, so the training would give the same model.
     """
     taken = []
     for member in recipe.members:
@@ -210,7 +210,7 @@ def take_members(
 
 
 def _copy_training(space: Workspace, trained: RunFolder, member: RunFolder) -> None:
-    """What training left; not the thresholds that evaluation added to the model, which are that system's own."""
+    """Copies the files of a training, but not the temperature that evaluation fitted for the other system."""
     model = fetch(trained.model.uri, space.scratch)
     for file in (file for file in model.rglob("*") if file.is_file() and file.name != ANSWERING):
         publish(file, join(member.model.uri, file.relative_to(model).as_posix()))
@@ -220,7 +220,7 @@ def _copy_training(space: Workspace, trained: RunFolder, member: RunFolder) -> N
 
 
 def fold_name(fold: int, folds: int) -> str:
-    """What a fold is called; empty where there are none."""
+    """The name of a fold; empty without a cross-validation."""
     return f"fold {fold + 1} of {folds}" if folds else ""
 
 
@@ -231,7 +231,7 @@ def reason(failure: Any) -> str:
 
 
 def failed(system: PaperSystem, failure: Any) -> Document:
-    """What there is to show of a system whose training failed."""
+    """The document of a system whose training failed."""
     return Document(f"{system.name} failed in training", [Notice(reason(failure), FAILURE)])
 
 
@@ -247,7 +247,7 @@ def candidates(tasks: Iterable[Any], comparison: RunFolder) -> list[Candidate]:
 
 
 def _candidate_of_task(task: Any, minutes_of_members: float) -> Candidate:
-    """What a task has to compare, or the reason why it has nothing; it took as long as if it had trained alone."""
+    """A task's result, or why it has none; its minutes include the training of members that it has taken over."""
     for step, failure in (("training", task.training_failure), ("evaluation", task.evaluation_failure)):
         if failure:
             where = " ".join(filter(None, ["in", step, task.fold and f"({task.fold})"]))

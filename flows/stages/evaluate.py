@@ -28,7 +28,7 @@ from stages.workspace import Workspace
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What is measured of a model's predictions, and the report on them with what it is of."""
+    """The measurement of a model's predictions, and the report with its identity."""
 
     found: Measurement
     identity: Identity
@@ -36,7 +36,7 @@ class Evaluated:
 
     @property
     def measured(self) -> Measured:
-        """What later steps need."""
+        """The results that later steps need."""
         evaluation = self.found.evaluation
         asked = evaluation.table["product_type"][0].as_py() if evaluation.table else ""
         return Measured(evaluation.metrics, evaluation.no_means, asked)
@@ -53,7 +53,7 @@ def evaluate_model(
     """Evaluates the model in the run folder, and brings the results of its training and evaluation to MLflow.
 
     Args:
-        settings: what was changed of the recipe, as the report says it.
+        settings: the changes of the recipe, as the report shows them.
 
     Raises:
         CatalogError: the predictions break a critical expectation.
@@ -62,10 +62,10 @@ def evaluate_model(
     dataset = ShardedDataset(manifest_uri, space.scratch, options.hidden(contract))
     model = space.local(folder.model)
     where = (ListedParts(space.path("answers"), PREDICTIONS), space.scratch)
-    # beside models that generate, a comparison has others, which choose among values in any case
+    # a comparison may also have systems that generate no text and always choose among known values
     decoding = options.decoding if Recipe.from_dict(dict(recipe)).generates else FREE
     answers = predict_and_calibrate(model, dataset, contract, *where, decoding, recipe["training"])
-    checked = _check(space, answers)  # what breaks a critical expectation is no result of the run
+    checked = _check(space, answers)  # before anything is kept: predictions that break a critical one are not a result
     answers.predictions.copy(folder.predictions)
     write_bytes(join(folder.model.uri, ANSWERING), answers.answering.to_json().encode())
     events = read_events(space.local(folder.events)) if folder.events.exists() else []

@@ -10,7 +10,7 @@ from moemoe.registry.tracked_run import TrackedRun
 from moemoe.run_folder import RunFolder
 from stages.measured import Measured
 
-#: Where the flows are, as one writes it in the folder that a run was started in.
+#: The folder of the flows, relative to the one that the run was started in.
 FLOWS = os.path.relpath(Path(__file__).parents[1])
 EXAMPLE = (
     'import mlflow, pandas; model = mlflow.pyfunc.load_model("{model}"); '
@@ -20,7 +20,7 @@ EXAMPLE = (
 
 @dataclass(frozen=True)
 class Made(Measured):
-    """What a run of TrainFlow has made.
+    """The results of a run of TrainFlow.
 
     Args:
         model_uri: the registered version, as MLflow loads it.
@@ -36,7 +36,7 @@ class Made(Measured):
 
 
 def training_summary(folder: RunFolder, tracked: TrackedRun, made: Made) -> str:
-    """The last words of a run of TrainFlow: its figures, where everything is, and what one does next."""
+    """The lines that a run of TrainFlow ends with: its metrics, its files, and the next commands."""
     metrics = made.metrics
     if made.no_means:
         figures = f"no mean Recall@90P: {made.no_means}"
@@ -59,7 +59,7 @@ def training_summary(folder: RunFolder, tracked: TrackedRun, made: Made) -> str:
 
 
 def comparison_summary(folder: RunFolder, tracked: TrackedRun, overview: str) -> str:
-    """The last words of a comparison."""
+    """The lines that a comparison ends with."""
     return "\n".join(
         [
             overview,
@@ -81,7 +81,7 @@ def mlflow_ui(tracked: TrackedRun) -> list[str]:
 
 
 def _next_commands(address: str, made: Made) -> list[str]:
-    """What one does next with the model of a run, each a command that works as it stands here."""
+    """Complete commands that use the run's model."""
     uri = f"MLFLOW_TRACKING_URI={shlex.quote(address)}"
     backfill = ["run", "--catalog", made.catalog or made.partitions[0], "--model", made.model_uri]
     row = json.dumps({"product_type": made.asked_type, "title": "Blue cotton"})

@@ -10,7 +10,7 @@ from stages.workspace import Workspace
 
 @dataclass(frozen=True)
 class Normalized:
-    """What became of the raw labels, and the contract that says so."""
+    """The normalized labels, and the contract that they follow."""
 
     labels: NormalizedParts
     contract: Contract

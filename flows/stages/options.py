@@ -20,11 +20,11 @@ T = TypeVar("T", bound="FromFlow")
 
 @dataclass(frozen=True)
 class FromFlow:
-    """Values that a flow has under the same names: parameters, or what an earlier step has kept."""
+    """Values that a flow has under the same names: parameters, or results of earlier steps."""
 
     @classmethod
     def of(cls: type[T], flow: Any) -> T:
-        """Those of a flow, by name."""
+        """Reads them from a flow, by name."""
         return cls(**{field.name: getattr(flow, field.name) for field in fields(cls)})
 
 
@@ -57,15 +57,15 @@ class Options(FromFlow):
     def experiment(self) -> str:
         """The MLflow experiment that holds the runs of this dataset.
 
-        The sample catalog's are kept apart, and those of models from which something is hidden: such a model is no
-        challenger to one that sees all.
+        The sample catalog has its own, and so have models from which something is hidden: these must not challenge a
+        model that sees everything.
         """
         parts = ["moemoe", escaped(self.dataset), "" if self.catalog else "sample"]
         parts += [f"withheld-{escaped(self.withhold)}" if self.withhold else "", "unseen" if self.unseen else ""]
         return "-".join(part for part in parts if part).replace(" ", "-")
 
     def hidden(self, contract: "Contract") -> "Hidden":
-        """What --withhold and --unseen keep from the model. Raises ConfigError for an unknown name."""
+        """What --withhold and --unseen hide from the model. Raises ConfigError for an unknown name."""
         from moemoe.shards.hidden import Hidden
 
         return Hidden.of(contract, self.withhold, self.unseen)

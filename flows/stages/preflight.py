@@ -23,7 +23,7 @@ from stages.workspace import Workspace
 
 @dataclass(frozen=True)
 class Checked:
-    """What the checks settle: the contract as given, training processes, MLflow's address."""
+    """The results of the checks: the contract as given, the number of training processes, MLflow's address."""
 
     contract: Contract
     processes: int
@@ -64,7 +64,7 @@ def start_training(
         is_local: whether the training runs on this machine, so that its processes can be counted.
 
     Raises:
-        MoEMoEError: whatever would end the run later.
+        MoEMoEError: an error that would end the run later.
     """
     Rules(train.promote_if)
     name = train.registered_name or options.experiment
@@ -112,7 +112,7 @@ def check(options: Options, recipes: Iterable[Recipe], model_name: str, is_local
         names = ", ".join(recipe.name for recipe in recipes)
         raise ConfigError(f"decoding is {CANONICAL}, but {names} generates no text; leave it out")
     contract = data_contracts.load(options.dataset)
-    if contract.open is None:  # what an open contract names is known when the catalog has been read
+    if contract.open is None:  # the names of an open contract are known only when the catalog has been read
         options.hidden(contract)
     processes = options.nproc or default_processes()
     if is_local:

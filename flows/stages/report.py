@@ -57,7 +57,7 @@ def write_report(
 def identity_of(
     recipe: Mapping[str, Any], settings: str, options: Options, products: int, tracked: TrackedRun
 ) -> Identity:
-    """What a run's report is of, as far as it is known before the model is registered."""
+    """The identity of a run's report, as far as it is known before the model is registered."""
     return Identity(
         recipe["name"], recipe["size"], options.dataset, options.catalog, options.is_sample, settings, products,
         datetime.now(UTC).date().isoformat(), git_commit(), tracked.run_id,
@@ -74,7 +74,7 @@ def add_registration(space: Workspace, identity: Identity, made: Registration) -
 
 
 def products_shown(dataset: ShardedDataset, product_ids: Iterable[str]) -> dict[str, ProductShown]:
-    """What a person is shown of test products, by id; an image that does not decode is left out."""
+    """Test products as the report shows them, by id; an image that does not decode is left out."""
     wanted = set(product_ids)
     rows = [row for row in dataset.rows("test").tolist() if dataset.product_id(row) in wanted]
     products = [dataset[row] for row in rows]

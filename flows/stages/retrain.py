@@ -34,7 +34,7 @@ class Champion:
 
 @dataclass(frozen=True)
 class NewData:
-    """What is new since the champion's data, in a sentence, and whether that is nothing."""
+    """The difference from the champion's data in a sentence, and whether there is none."""
 
     message: str
     is_nothing: bool
@@ -56,7 +56,7 @@ def find_champion(space: Workspace, tracking: str, name: str, recipe: Recipe, wa
         return None
     words = f"version {champion.version} of {name}"
     if warm_start:
-        from moemoe.training.warm_start import check_warm_start  # torch, which a run from scratch starts without
+        from moemoe.training.warm_start import check_warm_start  # imports torch, which other runs do not need here
 
         weights = fetch_version(tracking, champion, space.scratch)
         check_warm_start(weights, recipe)

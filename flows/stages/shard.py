@@ -20,7 +20,7 @@ from stages.workspace import Workspace
 
 @dataclass(frozen=True)
 class Written:
-    """The shards' manifest and where it lies, and what the contract says of the shards."""
+    """The shards' manifest, its URI, and the results of the shards' expectations."""
 
     manifest: Manifest
     uri: str
@@ -28,8 +28,7 @@ class Written:
 
 
 def write_payload(space: Workspace, partitions: Sequence[str], task: int, layout: str, images: int = 1) -> list[File]:
-    """Writes the payload shards of what one task of collect has read, with so many images of a product at most; those
-    that are there stay."""
+    """Writes the payload shards of one task of collect, with at most ``images`` a product; existing ones are kept."""
     products = (part for part, _ in labelled_parts(space.folder.labelled_parts(task)))
     read_url = UrlImages.under(space.folder.root).read
     with_images = read_products_with_images(partitions, products, space.contract, layout, read_url, images)
@@ -49,7 +48,7 @@ def write_manifest(space: Workspace, tasks: Iterable[Sequence[File]], dataset: s
 
 
 def write_folds(space: Workspace, manifest_uri: str, folds: int) -> list[str]:
-    """Writes a manifest for each fold of a cross-validation, of the same payload shards; returns where they lie."""
+    """Writes a manifest for each fold of a cross-validation, of the same payload shards; returns their URIs."""
     whole, splits = Manifest.read(manifest_uri), Batches(space.local(space.folder.splits))
     return [
         write.write_manifest(

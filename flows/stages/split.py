@@ -1,4 +1,4 @@
-"""split: gives every product its split, and checks the labels against the contract and those of the last run."""
+"""split: gives every product its split; checks the labels against the contract, and their drift since the last run."""
 
 from dataclasses import dataclass
 
@@ -16,11 +16,11 @@ from stages.workspace import Workspace
 
 @dataclass(frozen=True)
 class Split:
-    """The labels with group and split, and what the contract says of them.
+    """The labels with group and split, and the results of their expectations.
 
     Args:
-        labels: the contract's expectations of the labels.
-        drift: those of their drift since the last run; None if there was no run before.
+        labels: of the labels themselves.
+        drift: of their drift since the last run; None without an earlier run.
     """
 
     assigned: SplitParts
@@ -29,12 +29,12 @@ class Split:
 
     @property
     def reports(self) -> list[ContractReport]:
-        """All there are."""
+        """Both results, or the only one."""
         return [self.labels, *([self.drift] if self.drift else [])]
 
     @property
     def drifts(self) -> str:
-        """What drifts more than the contract allows, in words; empty if nothing does."""
+        """The drift beyond what the contract allows, as a message; empty if there is none."""
         return self.drift.message() if self.drift and self.drift.failures else ""
 
 

@@ -1,4 +1,4 @@
-"""start, train, end: opens the MLflow run of a training, and closes it with what the run folder has for it."""
+"""start, train, end: opens the MLflow run of a training, and closes it with the run's report and Data Docs."""
 
 import tempfile
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def start_tracked_run(
     metaflow_run: str,
     tags: Mapping[str, str] | None = None,
 ) -> TrackedRun:
-    """The model's run in MLflow: a new one, or by ``tags`` that of a task which was stopped, open again."""
+    """The model's run in MLflow: a new one, or the run with these ``tags`` that a stopped task has left, reopened."""
     stopped = TrackedRun.reopen(tracking, experiment, tags) if tags else None
     own = {"dataset": options.dataset, "recipe": recipe.name, "metaflow_run": metaflow_run}
     return stopped or TrackedRun.start(
@@ -34,7 +34,7 @@ def start_tracked_run(
 
 
 def parameters(options: Options, recipe: Recipe, settings: str, processes: int) -> dict[str, Any]:
-    """What MLflow shows as a run's parameters: whatever recipes and runs differ by, but no layer's dimensions."""
+    """A run's parameters in MLflow: all that recipes and runs differ in, except the dimensions of layers."""
     training, model = recipe.training, dict(recipe.model)
     sizes = {group: model.pop(group, {}) for group in ("text", "image")}
     experts = model.pop("experts", {})
@@ -66,9 +66,9 @@ def parameters(options: Options, recipe: Recipe, settings: str, processes: int) 
 
 
 def close_run(folder: RunFolder, tracked: TrackedRun, report: PlainFile) -> None:
-    """Keeps Data Docs and, where there is one, the report in MLflow too, under the same names; closes the MLflow run.
+    """Copies Data Docs and the report, if there is one, to MLflow under the same names; closes the MLflow run.
 
-    The steps that check a catalog do not ask MLflow: its import costs each of them more than their work on a small one.
+    The steps that check a catalog make no MLflow calls: importing MLflow takes longer than checking a small catalog.
     """
     _keep_data_docs(folder, tracked)
     if report.exists():
@@ -77,7 +77,7 @@ def close_run(folder: RunFolder, tracked: TrackedRun, report: PlainFile) -> None
 
 
 def close_failed_run(folder: RunFolder, tracked: TrackedRun) -> None:
-    """Closes the MLflow run as failed, and then keeps the Data Docs there are so far."""
+    """Closes the MLflow run as failed, then copies the Data Docs written so far."""
     tracked.end("FAILED")
     _keep_data_docs(folder, tracked)
 

@@ -17,7 +17,7 @@ from stages.workspace import Workspace
 
 @dataclass(frozen=True)
 class Validated:
-    """The collected catalog, its QUARANTINE, what the contract says of it, and decimal signs that it did not say."""
+    """The collected catalog, its QUARANTINE, the results of its expectations, and the decimal signs found in it."""
 
     collection: Collection
     quarantine: pa.Table
@@ -26,7 +26,7 @@ class Validated:
 
 
 def validate_catalog(space: Workspace, tasks: Sequence[Sequence[CollectedPart]]) -> Validated:
-    """Puts together what all tasks have collected, completes the contract and checks the catalog against it.
+    """Merges the parts that all tasks have collected, completes the contract and checks the catalog against it.
 
     Raises:
         CatalogError: the catalog has no rows, or more of them are bad than the contract allows.

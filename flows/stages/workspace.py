@@ -1,4 +1,4 @@
-"""What every stage works in: the run folder, and a local folder that is deleted after the step."""
+"""The folders of every stage: the run folder, and a local folder that is deleted after the step."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,8 +21,8 @@ class Workspace:
     """The files of a stage.
 
     Args:
-        folder: what the run keeps.
-        scratch: a local folder for what nobody keeps.
+        folder: the files that the run keeps.
+        scratch: a local folder for temporary files.
     """
 
     folder: RunFolder
@@ -30,7 +30,7 @@ class Workspace:
 
     @cached_property
     def given_contract(self) -> Contract:
-        """The contract as the run began with it: an open one is still open."""
+        """The contract that the run began with; an open one is still open."""
         return load_contract(self.local(self.folder.given_contract))
 
     @cached_property
@@ -39,9 +39,9 @@ class Workspace:
         return load_contract(self.local(self.folder.contract))
 
     def local(self, file: PlainFile | TableFile | ListedParts) -> Path:
-        """A local path with what a file of the run holds."""
+        """The local path of a copy of a file of the run."""
         return fetch(file.uri, self.scratch)
 
     def path(self, name: str) -> str:
-        """A local path for something new."""
+        """A local path for a new temporary file."""
         return join(self.scratch, name)

@@ -1,16 +1,16 @@
 """Applicability: how well the empty answer separates attributes that do not apply to a product from those that do.
 
-As where values are extracted with negative examples (MAVE, Yang et al. 2022; the unanswerable questions of SQuAD 2.0),
-"no value" is an answer like any other, here the empty one. It is measured as the positive class of two.
+"No value" is an answer like any other, here the empty one, as in value extraction with negative examples (MAVE, Yang et
+al. 2022) and in SQuAD 2.0 with its unanswerable questions. It is the positive class of two.
 
 - positives: questions of condition ``not applicable``, one for each of the first test products;
 - negatives: the questions with a gold value that the same products are asked in the main condition.
 
 Precision is the share of positives among the empty answers, recall the share of positives that are answered with
 nothing, F1 their harmonic mean. Precision depends on the mix, so the two counts stand beside it; and an attribute that
-training products of the type have is never answered with nothing (``ProductQuery.applies``), so it errs where training
-saw type and attribute never together. An answer below its threshold is no empty one: how often one is given with
-confidence is in ``out_of_context``.
+training products of the type have is never answered with nothing (``ProductQuery.applies``), so an empty answer can be
+wrong only if training never had type and attribute together. An answer below its threshold is not an empty one:
+``out_of_context`` has the share of answers that reach theirs.
 """
 
 import numpy as np
@@ -19,22 +19,22 @@ import pyarrow.compute as pc
 
 from moemoe.evaluation.cells import Cells
 from moemoe.evaluation.parts import have_gold
-from moemoe.evaluation.uncertainty import GroupBootstrap, interval, slice_row
+from moemoe.evaluation.uncertainty import DETAIL_REPLICATES, GroupBootstrap, interval, slice_row
 from moemoe.schemas import NOT_APPLICABLE, SLICES
 
 SLICE_BY, SLICE = "applicability", "the empty answer"
 PRECISION, RECALL, F1 = "precision", "recall", "f1"
 
 
-def applicability(cells: Cells, replicates: int = 500) -> pa.Table:
+def applicability(cells: Cells) -> pa.Table:
     """Measures the empty answer.
 
     Args:
         cells: of PREDICTIONS.
 
     Returns:
-        SLICES rows of precision (``n``: empty answers), recall (``n``: positives) and F1 (``n``: all questions). No row
-        where nothing that does not apply was asked, none of precision where no answer is empty.
+        SLICES rows of precision (``n``: empty answers), recall (``n``: positives) and F1 (``n``: all questions). Empty
+        without positives; without a row of precision if no answer is empty.
     """
     read = ["product_id", "product_type", "attribute", "prediction", "gold"]
     positives, groups = cells.answers(NOT_APPLICABLE, read)
@@ -51,7 +51,7 @@ def applicability(cells: Cells, replicates: int = 500) -> pa.Table:
     empty = np.array([not name["prediction"] for name in names])
     applies_not = np.arange(len(group)) < len(positives)
     asked_cells = np.array([f"{name['product_type']}\0{name['attribute']}" for name in names])
-    resamples = GroupBootstrap(cells.groups, replicates)
+    resamples = GroupBootstrap(cells.groups, DETAIL_REPLICATES)
     # F1 = 2 TP / (2 TP + FP + FN): the share of TP where empty answers and positives are counted, TP twice
     both = np.concatenate([np.flatnonzero(empty), np.flatnonzero(applies_not)])
     counted = {

@@ -1,4 +1,4 @@
-"""Whether confidences mean what they say."""
+"""How close confidences are to the share of right answers."""
 
 import numpy as np
 

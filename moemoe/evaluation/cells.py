@@ -1,10 +1,10 @@
-"""Predictions, checked once and split into product type x attribute cells, for all metrics.
+"""Predictions, checked once and cut into product type x attribute cells, for all metrics.
 
 Memory: about 20 bytes a row of the main condition, 13 of the other one in use; the rows themselves stay in their parts.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
@@ -38,11 +38,11 @@ Cell = tuple[str, str]
 
 #: Columns of PREDICTIONS that slices are made by.
 TRAITS = ("explicit", "unseen", "rare", "has_image", "canonical")
-#: What is read of PREDICTIONS for CellPredictions, and what CellRows need besides.
+#: The columns of PREDICTIONS that CellPredictions are made of, and those that CellRows need besides.
 _READ = ["product_id", "product_type", "group", "attribute", "split", "condition", "gold", "prediction", "confidence",
          "tolerance"]  # fmt: skip
 _READ_TOO = ["marketplace", *TRAITS]
-#: How each column of a cell is kept.
+#: The type of each column of a cell.
 _KINDS = {
     "confidence": np.float64, "correct": np.bool_, "group": np.int32, "row": np.uint32, "traits": np.uint8,
     "marketplace": np.uint16, "majority": np.bool_,
@@ -64,6 +64,12 @@ class CellPredictions:
     correct: np.ndarray
     group: np.ndarray
 
+    @classmethod
+    def concat(cls, cells: Iterable["CellPredictions"]) -> "CellPredictions":
+        """The products of several cells, one cell after the other."""
+        columns = list(zip(*((cell.confidence, cell.correct, cell.group) for cell in cells), strict=True))
+        return CellPredictions(*map(np.concatenate, columns)) if columns else NO_PREDICTIONS
+
     @property
     def support(self) -> int:
         """Products with a gold value."""
@@ -80,9 +86,12 @@ class CellPredictions:
         return recall_at_precision(self.confidence, self.correct)[0]
 
 
+NO_PREDICTIONS = CellPredictions(np.empty(0), np.empty(0, bool), np.empty(0, np.int32))
+
+
 @dataclass(frozen=True)
 class CellRows(CellPredictions):
-    """The same with what slices and examples need.
+    """A cell's products with the columns that slices and examples need.
 
     Args:
         row: uint32 [N], the row in the table of predictions.
@@ -97,18 +106,18 @@ class CellRows(CellPredictions):
     majority: np.ndarray
 
     def has(self, trait: str) -> np.ndarray:
-        """Which products have a trait, bool [N]."""
+        """Whether each product has a trait, bool [N]."""
         return (self.traits >> TRAITS.index(trait) & 1).astype(bool)
 
     def where(self, chosen: np.ndarray) -> CellPredictions:
-        """Those of its products that ``chosen`` (bool [N]) names."""
+        """The products that are ``chosen`` (bool [N])."""
         if chosen.all():
             return self
         return CellPredictions(self.confidence[chosen], self.correct[chosen], self.group[chosen])
 
 
 class Cells:
-    """Predictions, cut into the products of each product type and attribute; rows without gold are left out.
+    """Predictions, cut into the products of each product type and attribute; rows without gold are skipped.
 
     The validation split and the test split in the main condition stay in memory once they were asked for; of the other
     conditions the last one, until the main one is read.
@@ -118,8 +127,8 @@ class Cells:
         majority: each cell's most frequent training value.
 
     Attributes:
-        conditions: those that there are; ``condition`` is the main one.
-        marketplaces: how often each comes.
+        conditions: all in the table; ``condition`` is the main one.
+        marketplaces: the number of rows of each.
         groups: number of groups in the test split.
         canonical: share of the test answers that are values of the contract.
 
@@ -156,7 +165,7 @@ class Cells:
         return self._other[condition]
 
     def release(self) -> None:
-        """Forgets what was cut; it is cut again when it is asked for."""
+        """Drops all cells from memory; they are read again when they are needed."""
         self._main, self._other = {}, {}
 
     def answers(
@@ -166,7 +175,7 @@ class Cells:
 
         Args:
             columns: of PREDICTIONS.
-            keep: which rows of some to keep, bool; all by default.
+            keep: a part -> whether to keep each of its rows, bool; all by default.
         """
         tables, groups = [PREDICTIONS.empty_table().select(columns)], [np.empty(0, np.int32)]
         read = list(dict.fromkeys(["product_id", "group", "split", "condition", *columns]))
@@ -192,10 +201,10 @@ class Cells:
         return pa.concat_tables(found).take(pa.array(np.argsort(order, kind="stable")))
 
     def _cut(self, kept: type[Kept], shown: Shown) -> dict[Cell, Kept]:
-        """The cells of what is shown.
+        """The cells of a split in a condition.
 
-        Every column is made once, as long as it can get, and sorted where it is: pieces that are joined in the end
-        would take twice the memory, and leave holes in it.
+        Each column is allocated once, at its largest possible length, and sorted in place: pieces that are joined at
+        the end would take twice the memory and fragment it.
         """
         groups = self._survey.groups if shown[0] == "test" else Numbering()
         starts, names = self._survey.starts, [field.name for field in fields(kept)]
@@ -223,7 +232,7 @@ class Cells:
     def _columns(
         self, index: int, kept: type[CellPredictions], shown: Shown, groups: Numbering, cells: dict[Cell, int]
     ) -> dict[str, np.ndarray]:
-        """The columns of ``kept`` of a part, and the number of the cell of each row, by ``cells``."""
+        """A part's columns of ``kept``, and the number of each row's cell; new cells are added to ``cells``."""
         more = _READ_TOO if kept is CellRows else []
         part = self.predictions.part(index, [*_READ, *more])
         rows = rows_shown(part, *shown)

@@ -1,4 +1,4 @@
-"""Several systems on the same test rows: what each answered, what they differ by, and which of them failed."""
+"""Several systems on the same test rows: the metrics of each, their differences, and the systems that failed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ class Candidate:
     """One system before it is measured: its predictions, or why there are none.
 
     Args:
-        name: what tables call it; each is another.
-        system: recipe and settings, by which the paper's tables find it.
+        name: its name in tables, unique.
+        system: recipe and settings, which the paper's tables name.
         minutes: of training; NaN where unknown.
         baselines: metrics ``baseline/...``, which need the training labels and so come with the predictions.
         folds: of a cross-validation whose predictions these are; 0: there was none.
@@ -42,7 +42,7 @@ def pooled(folds: Sequence[Candidate], folder: str) -> Candidate:
 
     Every product is tested in one fold, so the predictions of all, written under ``folder``, are those of one test
     split as large as the catalog; their confidences come from as many models. Minutes are those of all folds,
-    baselines their means. Where a fold failed, so has the system.
+    baselines their means. If a fold failed, so has the system.
     """
     failed = [fold for fold in folds if fold.failure]
     if failed or len(folds) == 1:
@@ -84,10 +84,10 @@ class Comparison:
     Args:
         results: in the order of the tables; the first is what the others are measured against.
         failures: name -> reason, of the systems that gave no result.
-        differences: two names -> what the first of them differs by from the second, for every result and each before
-            it; empty where no cell has enough support.
-        report_product_types: what means are over.
-        sample_catalog: whether the products are drawn ones.
+        differences: two names -> the first minus the second, for every result and each before it; empty if no cell has
+            enough support.
+        report_product_types: the means are over their cells.
+        sample_catalog: whether the products are synthetic.
         folds: of the cross-validation that the results are of; 0: there was none.
     """
 

@@ -12,6 +12,7 @@ from moemoe.counts import counted
 from moemoe.evaluation.calibration import expected_calibration_error
 from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, CellRows, Cells
 from moemoe.evaluation.recall_at_precision import (
+    PRECISION,
     guarded_threshold,
     least_support,
     precision_and_recall,
@@ -23,12 +24,12 @@ from moemoe.schemas import AS_IS, EVALUATION, NOT_APPLICABLE, UNANSWERABLE
 
 TOP = (5, 10, 15)
 NAMED_TYPES = 10
-PROMISE = 0.9
+PROMISE = PRECISION / 100
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a predictions table says.
+    """The metrics of a predictions table.
 
     Args:
         table: EVALUATION, all product type x attribute cells of the test split.
@@ -44,6 +45,10 @@ class Evaluation:
     condition: str = AS_IS
     no_means: str = ""
 
+    def thresholds(self) -> dict[Cell, float]:
+        """Each cell's plain threshold; NaN: it abstains always."""
+        return {(row["product_type"], row["attribute"]): row["threshold"] for row in self.table.to_pylist()}
+
 
 def evaluate(
     cells: Cells,
@@ -54,8 +59,8 @@ def evaluate(
 ) -> Evaluation:
     """Measures every product type and attribute.
 
-    Recall@90P in two readings: the threshold swept on test (the paper's), and chosen on validation (what can
-    be deployed) and measured on test. Means are macro over the cells of ``report_product_types`` with at least
+    Recall@90P has two readings: with the threshold swept on test (the paper's), and with the threshold chosen on
+    validation, as deployed. Means are macro over the cells of ``report_product_types`` with at least
     ``min_support`` test products; top K ranks a product type's cells by support, fewer than K are averaged as they
     are and counted in ``.../topK_cells``. A mean over no cell is NaN. The first NAMED_TYPES report product types have
     metrics of their own; hundreds would slow MLflow's UI down.
@@ -92,9 +97,8 @@ def evaluate(
             metrics[f"{name}/recall_at_90p/mean"] = _mean(recall for recall, _ in own)
             metrics[f"{name}/accuracy/mean"] = _mean(accuracy for _, accuracy in own)
     if test:
-        confidence = np.concatenate([scores.confidence for scores in test.values()])
-        correct = np.concatenate([scores.correct for scores in test.values()])
-        metrics["calibration/ece"] = expected_calibration_error(confidence, correct)
+        pooled = CellPredictions.concat(test.values())
+        metrics["calibration/ece"] = expected_calibration_error(pooled.confidence, pooled.correct)
     metrics["canonical/share"] = cells.canonical
     no_means = "" if headline else _no_means(rows, report_product_types, min_support)
     return Evaluation(table, {name: float(value) for name, value in metrics.items()}, intervals, main, no_means)
@@ -156,7 +160,7 @@ def _row(cell: Cell, test: CellPredictions, validation: CellPredictions | None) 
 
 
 def _guard(threshold: float, independent: int) -> str:
-    """Whether there is a guarded promise, and why not."""
+    """Whether the cell has a guarded promise; if not, why it abstains."""
     if not math.isnan(threshold):
         return "promise"
     if independent < least_support():

@@ -12,7 +12,7 @@ from moemoe.evaluation.recall_at_precision import PRECISION, recall_at_precision
 from moemoe.evaluation.uncertainty import Z, wilson
 from moemoe.schemas import RIGHT, WRONG
 
-#: Fewer verdicts say nothing about a cell, neither for it nor against it.
+#: A cell with fewer verdicts is not judged.
 LEAST_VERDICTS = 10
 
 KEEP, RAISE, SWITCH_OFF, TOO_FEW = "keep", "raise", "switch off", "too few verdicts"
@@ -20,7 +20,7 @@ KEEP, RAISE, SWITCH_OFF, TOO_FEW = "keep", "raise", "switch off", "too few verdi
 
 @dataclass(frozen=True)
 class FieldPrecision:
-    """What people said of one product type and attribute.
+    """People's verdicts on one product type and attribute.
 
     Args:
         filled: values filled in, in all; ``judged`` of them, ``right`` of those. Unclear ones are left out.
@@ -47,9 +47,9 @@ class FieldPrecision:
 def field_precision(audit: pa.Table) -> list[FieldPrecision]:
     """Per product type and attribute of an AUDIT with verdicts, those that filled most first.
 
-    A cell breaks its promise where under 90 % of at least LEAST_VERDICTS verdicts are right. Its threshold is then
-    chosen anew on the verdicts, as it was on validation: the lowest with 90 % precision, which at least LEAST_VERDICTS
-    of them reach; where there is none, the cell is switched off.
+    A cell breaks its promise if under 90 % of at least LEAST_VERDICTS verdicts are right. Its threshold is then chosen
+    anew on the verdicts, as it was on validation: the lowest with 90 % precision, which at least LEAST_VERDICTS of them
+    reach. If there is none, the cell is switched off.
     """
     found: dict[Cell, list[dict]] = {}
     for row in audit.select(["product_type", "attribute", "confidence", "filled", "verdict"]).to_pylist():
@@ -59,7 +59,7 @@ def field_precision(audit: pa.Table) -> list[FieldPrecision]:
 
 
 def overall_precision(cells: Sequence[FieldPrecision]) -> tuple[float, float, float]:
-    """Precision over all cells with verdicts, each weighing what it filled in, with a normal 95 % interval.
+    """Precision over all cells with verdicts, weighted by their filled values, with a normal 95 % interval.
 
     The sample is drawn cell by cell (a stratified sample): a plain share of right verdicts would be wrong.
     """

@@ -11,7 +11,7 @@ _MERGED_AT = 1 << 16
 class Numbering:
     """Numbers names in the order in which they first come: 12 bytes a name, whatever its length.
 
-    Names are told apart by 64 bits of a hash: two of ten million are the same with probability 3e-6.
+    Names are compared by 64 bits of a hash: of ten million, two collide with probability 3e-6.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Numbering:
         return len(self._hash_M) + len(self._new)
 
     def __call__(self, names: pa.ChunkedArray) -> np.ndarray:
-        """The number of each name, int32 [N]; names that did not come before get the next ones."""
+        """The number of each name, int32 [N]; new names get the next numbers."""
         coded = names.combine_chunks().dictionary_encode()
         hashes = [_hash(name) for name in coded.dictionary.to_pylist()]
         known = self._known(np.array(hashes, np.uint64)).tolist()

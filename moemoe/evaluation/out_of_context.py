@@ -4,34 +4,30 @@ Two kinds are asked on purpose: an attribute that the product's type never has, 
 shown with neither text nor image.
 """
 
-import math
-
 import numpy as np
 import pyarrow as pa
 
-from moemoe.evaluation.cells import Cell, Cells
+from moemoe.evaluation.cells import Cell, CellPredictions, Cells
 from moemoe.evaluation.evaluate import Evaluation
 from moemoe.evaluation.recall_at_precision import recall_at_precision
-from moemoe.evaluation.uncertainty import GroupBootstrap, interval, slice_row
+from moemoe.evaluation.uncertainty import DETAIL_REPLICATES, GroupBootstrap, interval, slice_row
 from moemoe.schemas import NOT_APPLICABLE, SLICES, UNANSWERABLE
 
 KINDS = (NOT_APPLICABLE, UNANSWERABLE)
 CONFIDENT, NOT_CANONICAL, EMPTY = "answered_with_confidence", "not_canonical", "empty_answer"
 SLICE_BY = "question out of context"
-REPLICATES = 500
 
 
 def out_of_context(cells: Cells, evaluation: Evaluation) -> pa.Table:
     """SLICES rows of each kind of question.
 
-    Answered with confidence: at or above the threshold of its cell, or, where the cell has no validation products,
-    as with every attribute that does not apply, at or above the one threshold that all validation answers together
-    give. A cell whose threshold says abstain abstains. Not canonical: answered with what is no value of the contract.
+    Answered with confidence: the confidence reaches the threshold of its cell. A cell without validation products, as
+    of every attribute that does not apply, has the threshold that all validation answers together give. Without a
+    threshold the model abstains. Not canonical: the answer is not a value of the contract.
     """
-    thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
-    validation = cells.of("validation")
+    thresholds, validation = evaluation.thresholds(), cells.of("validation")
     overall = global_threshold(cells)
-    resamples = GroupBootstrap(cells.groups, REPLICATES)
+    resamples = GroupBootstrap(cells.groups, DETAIL_REPLICATES)
     found = []
     for kind in KINDS:
         asked, group = cells.answers(kind, ["product_type", "attribute", "prediction", "confidence", "canonical"])
@@ -55,11 +51,8 @@ def out_of_context(cells: Cells, evaluation: Evaluation) -> pa.Table:
 
 def global_threshold(cells: Cells) -> float:
     """The threshold at which all validation answers together are 90 % right; NaN (abstain) if none."""
-    validation = list(cells.of("validation").values())
-    if not validation:
-        return math.nan
-    confidence = np.concatenate([s.confidence for s in validation])
-    return recall_at_precision(confidence, np.concatenate([s.correct for s in validation]))[1]
+    validation = CellPredictions.concat(cells.of("validation").values())
+    return recall_at_precision(validation.confidence, validation.correct)[1]
 
 
 def out_of_context_metrics(table: pa.Table) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What two runs differ by on the same test rows: both are measured on the same draws of groups (see ``uncertainty``).
+"""The difference of two runs on the same test rows, both measured on the same draws of groups (see ``uncertainty``).
 
     paired_difference(predictions_a, predictions_b, contract.report_product_types).recall_at_90p.p_value
 
@@ -42,11 +42,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """What two runs differ by on the same test rows: means over ``cells`` product type x attribute cells.
+    """The difference of two runs on the same test rows, in means over ``cells`` product type x attribute cells.
 
     Args:
-        product_types: the same for the cells of each type alone.
-        whole: the figures of WHOLE, where both runs were drawn whole.
+        product_types: the same over the cells of each type alone.
+        whole: the differences of WHOLE; empty unless both runs are of ``drawn_whole``.
     """
 
     recall_at_90p: Difference
@@ -71,14 +71,14 @@ class DrawnRun:
 
     Args:
         cells: those with enough support.
-        whole: the figures of WHOLE, float [1 + R] each, with the number of predictions that they rest on.
+        whole: the figures of WHOLE, float [1 + R] each, with the number of predictions behind them.
     """
 
     cells: Mapping[Cell, DrawnCell]
     whole: Mapping[str, tuple[np.ndarray, int]] = field(default_factory=dict)
 
     def intervals(self) -> dict[str, Interval]:
-        """The figures of WHOLE."""
+        """The figures of WHOLE with their intervals."""
         return {name: interval(float(drawn[0]), drawn[1:], n) for name, (drawn, n) in self.whole.items()}
 
 
@@ -146,7 +146,7 @@ def drawn_whole(rows: TestRows, replicates: int) -> DrawnRun:
 def difference_of(
     first: DrawnRun, second: DrawnRun, rows: TestRows, report_product_types: Collection[str]
 ) -> PairedDifference:
-    """The first run minus the second, which were drawn on ``rows``; means over the cells of these product types."""
+    """The first run minus the second, both drawn on ``rows``; means are over the cells of these product types."""
     runs = [
         {cell: each for cell, each in run.cells.items() if cell[0] in report_product_types} for run in (first, second)
     ]
@@ -193,7 +193,7 @@ def _difference(first: np.ndarray, second: np.ndarray) -> Difference:
     """Of two runs' figures, each first as it is and then in the replicates, [1 + R]."""
     value, differences = float(first[0] - second[0]), (first - second)[1:]
     low, high = bounds(value, differences)
-    differences = differences[~np.isnan(differences)]  # draws without a product of any cell say nothing
+    differences = differences[~np.isnan(differences)]  # without draws that have no product of any cell
     beyond = max(_beyond_zero(differences), _beyond_zero(2 * value - differences))
     p_value = min(1.0, 2 * (1 + beyond) / (1 + len(differences)))
     return Difference(value, low, high, p_value)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from moemoe.errors import ConfigError
 
-#: In place of settings: trained for as many epochs as all phases of MoEMoE together, so that nobody wins by data seen.
+#: In place of settings: as many epochs as all phases of MoEMoE together, so that no system has seen more data.
 AS_LONG = "as long as both phases"
 
 MARK = "paper: other data, aggregation unknown"
@@ -33,10 +33,10 @@ class PaperTable:
     """One table or figure of the paper.
 
     Args:
-        columns: metrics of ``Evaluation.metrics`` by heading, where systems are the rows; empty: systems are columns.
+        columns: metrics of ``Evaluation.metrics`` by heading, if systems are the rows; empty: systems are columns.
         product_type: of a table by attribute; empty: by product type and top K.
-        figures: row -> the paper's figures, by column or, where systems are columns, by system; None where the paper
-            has none. For ``difference`` dataset -> the figures.
+        figures: row -> the paper's figures, by column or, if systems are columns, by system; None if the paper has
+            none. For ``difference`` dataset -> the figures.
         difference: the last system minus the first is a row of its own (figure 4 is described by it alone).
     """
 

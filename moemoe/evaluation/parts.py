@@ -1,4 +1,4 @@
-"""Predictions as they are read: in parts, so that memory holds one part and what was measured of the others."""
+"""Reads predictions in parts, so that memory holds one part and the measurements of the others."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeAlias
@@ -65,14 +65,14 @@ def shown_in(part: pa.Table) -> list[Shown]:
 
 
 def rows_shown(part: pa.Table, split: str, condition: str) -> np.ndarray:
-    """The rows of a part that are of a split in a condition."""
+    """The numbers of a part's rows that are of a split in a condition."""
     names = [condition, *(former for former, now in FORMER_CONDITIONS.items() if now == condition)]
-    mine = pc.and_(pc.equal(part["split"], split), pc.is_in(part["condition"], pa.array(names)))
-    return np.flatnonzero(pc.fill_null(mine, False).to_numpy(zero_copy_only=False))
+    shown = pc.and_(pc.equal(part["split"], split), pc.is_in(part["condition"], pa.array(names)))
+    return np.flatnonzero(pc.fill_null(shown, False).to_numpy(zero_copy_only=False))
 
 
 def main_condition(conditions: set[str]) -> str:
-    """The condition that the headline is of: ``as is``, or ``withheld`` where no row is as is."""
+    """The condition that the headline is of: ``as is``, or ``withheld`` if no row is as is."""
     return WITHHELD if WITHHELD in conditions and AS_IS not in conditions else AS_IS
 
 

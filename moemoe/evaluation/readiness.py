@@ -1,7 +1,7 @@
 """Which attributes are ready to be filled in, and what the others lack.
 
-An attribute's test questions are those of all its product types. It is answered where the confidence reaches the plain
-threshold of the product type and attribute and the answer is a value of the contract, as in backfill.
+An attribute's test questions are those of all its product types. As in backfill, a question is answered if the answer
+is a value of the contract and its confidence reaches the plain threshold of the product type and attribute.
 """
 
 import math
@@ -13,16 +13,16 @@ import numpy as np
 from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, CellRows, Cells
 from moemoe.evaluation.evaluate import PROMISE, Evaluation
 from moemoe.evaluation.source_weights import reads_images, reads_text
-from moemoe.evaluation.uncertainty import GroupBootstrap, Interval, interval
+from moemoe.evaluation.uncertainty import DETAIL_REPLICATES, GroupBootstrap, Interval, interval
 from moemoe.schemas import IMAGE_BLANKED, TEXT_BLANKED
 
 READY, NEEDS_DATA, NOT_LEARNED = "ready", "needs data", "not learned"
 TEXT, IMAGE, BOTH = "text", "image", "both"
-#: An attribute that answers less than this share of what is asked is not worth a backfill.
+#: An attribute with less coverage is not worth a backfill.
 LEAST_COVERAGE = 0.05
-#: One source answers an attribute where its accuracy alone is so much higher than the other's alone.
+#: An attribute is answered from one source if that source's accuracy alone is so much higher than the other's alone.
 CLEARLY = 0.05
-REPLICATES = 500
+NOTHING = Interval(math.nan, math.nan, math.nan, 0)
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Readiness:
     Args:
         asked: test questions with a gold value.
         coverage: share of them that is answered.
-        precision: share of the answers that is right; NaN where nothing is answered.
+        precision: share of the answers that is right; NaN if nothing is answered.
         accuracy: share of right answers if none were abstained from.
-        image_alone, text_alone: accuracy where the model sees one source only; NaN if that was not asked, or if the
-            model does not read the source.
+        image_alone, text_alone: accuracy if the model sees that source only; NaN if that was not measured, or the model
+            does not read the source.
         state: READY, NEEDS_DATA or NOT_LEARNED; ``reason`` says why not READY, in one line.
     """
 
@@ -65,8 +65,8 @@ class Readiness:
 def readiness(cells: Cells, evaluation: Evaluation) -> tuple[Readiness, list[Readiness]]:
     """All attributes together, and each attribute: the ready ones first, by coverage."""
     rows = {(row["product_type"], row["attribute"]): row for row in evaluation.table.to_pylist()}
-    thresholds = {cell: row["threshold"] for cell, row in rows.items()}
-    resamples = GroupBootstrap(cells.groups, REPLICATES)
+    thresholds = evaluation.thresholds()
+    resamples = GroupBootstrap(cells.groups, DETAIL_REPLICATES)
     read = {TEXT_BLANKED: reads_images, IMAGE_BLANKED: reads_text}
     alone = {shown: reads(cells.predictions, cells.condition) for shown, reads in read.items()}
     right = {shown: _right(cells.test(shown)) if known else {} for shown, known in alone.items()}
@@ -97,17 +97,15 @@ def _answered(
 ) -> tuple[Interval, Interval]:
     """Coverage and precision of the answers that are values of the contract, at or above their thresholds."""
     if not own:
-        nothing = Interval(math.nan, math.nan, math.nan, 0)
-        return nothing, nothing
-    group = np.concatenate([each.group for each in own.values()])
-    correct = np.concatenate([each.correct for each in own.values()])
+        return NOTHING, NOTHING
+    asked = CellPredictions.concat(own.values())
     reached = [each.confidence >= thresholds[cell] for cell, each in own.items()]  # NaN accepts none
     accepted = np.concatenate(reached) & np.concatenate([each.has("canonical") for each in own.values()])
-    right = correct[accepted]
-    drawn = resamples.shares([(accepted, group), (right, group[accepted])])
-    coverage = interval(float(accepted.mean()), drawn[0], len(group))
+    right = asked.correct[accepted]
+    drawn = resamples.shares([(accepted, asked.group), (right, asked.group[accepted])])
+    coverage = interval(float(accepted.mean()), drawn[0], asked.support)
     if not accepted.any():
-        return coverage, Interval(math.nan, math.nan, math.nan, 0)
+        return coverage, NOTHING
     return coverage, interval(float(right.mean()), drawn[1], len(right))
 
 

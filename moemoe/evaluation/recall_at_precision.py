@@ -35,7 +35,7 @@ def resampled_recall_at_precision(confidence: np.ndarray, correct: np.ndarray, w
     """``recall_at_precision`` of R samples at once, [R]; NaN for a sample without any product.
 
     Args:
-        weight_NR: how often each product stands in each sample, whole numbers [N, R].
+        weight_NR: how often each product is in each sample, whole numbers [N, R].
     """
     N, R = weight_NR.shape
     order = np.argsort(-confidence, kind="stable")
@@ -85,7 +85,7 @@ def guarded_threshold(confidence: np.ndarray, correct: np.ndarray) -> float:
 
 @cache
 def least_support(starts: int = 1) -> int:
-    """The fewest products a guarded promise can rest on, 46 at 90 %: all but one right must be evidence enough.
+    """The fewest products that can give a guarded promise, 46 at 90 %: with all but one right they pass the test.
 
     Args:
         starts: the sequences of tests that share the 5 %.

@@ -1,4 +1,4 @@
-"""The test rows that two runs share, in one order: what a paired comparison and the gate are measured on.
+"""The test rows that two runs share, in one order, for paired comparisons and the gate.
 
 Memory: some 36 bytes a test row and run.
 """
@@ -36,7 +36,7 @@ class TestRows:
     Args:
         names: for each of product_id, attribute, group and product_type its distinct texts, sorted.
         codes: for each of them the number of each row's text, int32 [N].
-        gold: uint64 [N], a hash of the gold values; 0 where there is none.
+        gold: uint64 [N], a hash of the gold values; 0 if there is none.
         confidence, correct: of the run's answers.
         implicit: bool [N], whether the gold value is known not to be written in the text.
     """
@@ -96,7 +96,7 @@ def read_test_rows(
     """The test rows of a run in a condition, the main one by default.
 
     Args:
-        of_group: of which groups; all by default.
+        of_group: whether to read the rows of a group; all by default.
 
     Raises:
         EvaluationError: as ``survey``.
@@ -129,7 +129,7 @@ def read_test_rows(
 
 
 def _of_groups(part: pa.Table, of_group: Callable[[str], bool]) -> np.ndarray:
-    """Which rows are of such groups, bool [N]; each group is asked about once."""
+    """Whether each row is of such a group, bool [N]; ``of_group`` is called once for each group."""
     coded = group_names(part).combine_chunks().dictionary_encode()
     wanted = np.array([of_group(group) for group in coded.dictionary.to_pylist()], bool)
     return wanted[coded.indices.to_numpy()]

@@ -2,7 +2,7 @@
 
 A slice takes predictions of the headline cells. Accuracy, and precision and recall at the thresholds chosen on
 validation, are over the slice's predictions pooled; Recall@90P is the mean over the cells that have at least
-``min_support`` predictions in the slice.
+MIN_SUPPORT predictions in the slice.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,10 +13,9 @@ import pyarrow as pa
 
 from moemoe.evaluation.cells import MIN_SUPPORT, Cell, CellPredictions, CellRows, Cells
 from moemoe.evaluation.evaluate import Evaluation
-from moemoe.evaluation.uncertainty import GroupBootstrap, Interval, interval, slice_row
+from moemoe.evaluation.uncertainty import DETAIL_REPLICATES, GroupBootstrap, Interval, interval, slice_row
 from moemoe.schemas import IMAGE_BLANKED, SLICES, TEXT_BLANKED, TITLE_ONLY
 
-REPLICATES = 500
 MARKETPLACES = 10
 ACCURACY, RECALL_AT_90P = "accuracy", "recall_at_90p"
 PRECISION, RECALL = "precision_at_threshold", "recall_at_threshold"
@@ -29,25 +28,23 @@ def slices(
     cells: Cells,
     evaluation: Evaluation,
     report_product_types: Sequence[str],
-    min_support: int = MIN_SUPPORT,
-    replicates: int = REPLICATES,
+    replicates: int = DETAIL_REPLICATES,
 ) -> pa.Table:
     """SLICES of the predictions that ``evaluation`` was made from."""
-    thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
-
+    thresholds = evaluation.thresholds()
     test = {
         cell: scores
         for cell, scores in cells.of("test").items()
-        if cell[0] in report_product_types and cell in thresholds and scores.support >= min_support
+        if cell[0] in report_product_types and cell in thresholds and scores.support >= MIN_SUPPORT
     }
     resamples = GroupBootstrap(cells.groups, replicates)
     rows = []
     for slice_by, name, chosen in _chosen(cells):
         found: dict[Cell, CellPredictions] = {c: scores.where(chosen(scores)) for c, scores in test.items()}
-        rows += _figures(slice_by, name, found, thresholds, resamples, min_support)
+        rows += _figures(slice_by, name, found, thresholds, resamples)
     for condition in (IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY):
         found = {c: scores for c, scores in cells.test(condition).items() if c in test}
-        rows += _figures("shown to the model", condition, found, thresholds, resamples, min_support)
+        rows += _figures("shown to the model", condition, found, thresholds, resamples)
         del found  # before the next condition is read
     return pa.Table.from_pylist(rows, SLICES)
 
@@ -94,23 +91,21 @@ def _figures(
     found: Mapping[Cell, CellPredictions],
     thresholds: Mapping[Cell, float],
     resamples: GroupBootstrap,
-    min_support: int,
 ) -> list[dict]:
     found = {cell: scores for cell, scores in found.items() if scores.support}
     if not found:
         return []
-    group = np.concatenate([s.group for s in found.values()])
-    correct = np.concatenate([s.correct for s in found.values()])
+    pooled = CellPredictions.concat(found.values())
     accepted = np.concatenate([s.confidence >= thresholds[cell] for cell, s in found.items()])  # NaN accepts nothing
-    enough = [scores for scores in found.values() if scores.support >= min_support]
-    pooled = {
-        ACCURACY: (correct, group),
-        PRECISION: (correct[accepted], group[accepted]),
-        RECALL: (correct & accepted, group),
+    enough = [scores for scores in found.values() if scores.support >= MIN_SUPPORT]
+    shares = {
+        ACCURACY: (pooled.correct, pooled.group),
+        PRECISION: (pooled.correct[accepted], pooled.group[accepted]),
+        RECALL: (pooled.correct & accepted, pooled.group),
     }
-    pooled = {metric: counted for metric, counted in pooled.items() if len(counted[0])}
+    shares = {metric: counted for metric, counted in shares.items() if len(counted[0])}
     figures: list[tuple[str, Interval, int]] = []
-    for (metric, (yes, _)), replicates in zip(pooled.items(), resamples.shares(list(pooled.values())), strict=True):
+    for (metric, (yes, _)), replicates in zip(shares.items(), resamples.shares(list(shares.values())), strict=True):
         figures.append((metric, interval(float(yes.mean()), replicates, len(yes)), len(found)))
     if enough:
         recalls = [s.recall_at_90p for s in enough]

@@ -28,9 +28,9 @@ def reads_images(predictions: Parts, condition: str) -> bool:
 
 
 def reads_text(predictions: Parts, condition: str) -> bool:
-    """Whether text is one of the model's sources; true if the predictions do not say.
+    """Whether text is one of the model's sources; true if the predictions do not name sources.
 
-    Unlike an image's, a weight of the text says nothing of it: answers without any source have a text weight of 1.
+    The text's weight does not show it, unlike an image's: answers without any source have a text weight of 1.
 
     Args:
         predictions: PREDICTIONS.

@@ -35,7 +35,7 @@ class Survey:
         starts: the first row of each part, and the number of all rows.
         parts: split and condition -> the parts that have such rows.
         groups: of the test split, numbered in the order of its rows.
-        marketplaces: how often each comes, in the order in which they come.
+        marketplaces: the number of rows of each, in the order of their first rows.
         canonical: condition -> share of the test answers that are values of the contract.
     """
 
@@ -47,14 +47,14 @@ class Survey:
 
     @property
     def conditions(self) -> set[str]:
-        """All conditions that there are."""
+        """All conditions in the table."""
         return {condition for _, condition in self.parts}
 
 
 def survey(predictions: Parts) -> Survey:
     """Goes over all predictions once.
 
-    Memory: 8 bytes a row until it is known that none is there twice.
+    Memory: 8 bytes a row until duplicates are excluded.
 
     Raises:
         EvaluationError: a confidence is missing or outside [0, 1], or a product is asked an attribute twice in a split
@@ -86,7 +86,7 @@ def survey(predictions: Parts) -> Survey:
         raise EvaluationError(f"{without} predictions have no confidence (null or NaN); each needs one in [0, 1]")
     if outside:
         raise EvaluationError(f"{outside} predictions have a confidence outside [0, 1]")
-    keys.raise_if_twice(predictions)
+    keys.raise_if_duplicate(predictions)
     return Survey(starts, parts, groups, marketplaces, {name: yes / of for name, (yes, of) in canonical.items() if of})
 
 
@@ -106,7 +106,7 @@ class _Keys:
         product = self._products(part["product_id"]).astype(np.int64)
         return product * _ATTRIBUTES + self._attributes(part["attribute"])
 
-    def raise_if_twice(self, predictions: Parts) -> None:
+    def raise_if_duplicate(self, predictions: Parts) -> None:
         twice: dict[Shown, np.ndarray] = {}
         for shown in list(self._found):
             keys = np.concatenate(self._found.pop(shown))

@@ -24,14 +24,15 @@ from moemoe.evaluation.recall_at_precision import SAMPLES_AT_ONCE, resampled_rec
 
 #: Rows of predictions, and rows times replicates, that are counted at once.
 ROWS_AT_ONCE, VALUES_AT_ONCE = 1 << 16, 1 << 21
-REPLICATES = 1000
+#: Draws for an interval of the headline, and for one of the many figures beside it.
+REPLICATES, DETAIL_REPLICATES = 1000, 500
 LEVEL = 0.95
 Z = 1.959964  # of a normal distribution, two-sided 95 %
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its 95 % bootstrap interval; ``n`` is the number of predictions it rests on."""
+    """A figure with its 95 % bootstrap interval; ``n`` is the number of predictions behind it."""
 
     value: float
     low: float
@@ -43,7 +44,7 @@ def slice_row(slice_by: str, name: str, metric: str, found: Interval, cells: int
     """A row of SLICES.
 
     Args:
-        cells: how many cells the figure is of.
+        cells: the number of cells behind the figure.
     """
     return {"slice_by": slice_by, "slice": name, "metric": metric, **asdict(found), "cells": cells}
 
@@ -62,9 +63,9 @@ class GroupBootstrap:
         self.groups, self.replicates = groups, replicates
 
     def draws(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Which replicates, and how often each group is drawn in them, uint8 [G, up to SAMPLES_AT_ONCE].
+        """Yields a slice of replicates, and how often each draws each group, uint8 [G, up to SAMPLES_AT_ONCE].
 
-        A group that is drawn 255 times does not happen.
+        No group is ever drawn more often than uint8 can count.
         """
         rng, count = np.random.default_rng(0), self.groups
         for start in range(0, self.replicates, SAMPLES_AT_ONCE):
@@ -107,8 +108,8 @@ class GroupBootstrap:
 def interval(value: float, replicates: np.ndarray, n: int) -> Interval:
     """The interval of a share of ``n`` predictions, within 0 and 1; NaN bounds if no replicate has a value.
 
-    Where all predictions are alike, or of one group, so is every draw, which says nothing of how many there are: then
-    it is Wilson's.
+    If all predictions are equal, or of one group, all draws are equal and the bootstrap interval has no width, however
+    few predictions there are. Then it is Wilson's interval.
     """
     low, high = bounds(value, replicates)
     if low == high:
@@ -128,7 +129,7 @@ def wilson(right: int, judged: int) -> tuple[float, float]:
 
 
 def upper_bound(value: float, replicates: np.ndarray) -> float:
-    """The one-sided 95 % bound: the figure is hardly higher."""
+    """The upper bound of the one-sided 95 % interval."""
     known = replicates[~np.isnan(replicates)]
     low, high = np.quantile(known, [1 - LEVEL, LEVEL])
     return float(max(high, 2 * value - low))

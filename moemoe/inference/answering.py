@@ -6,9 +6,9 @@ restricted. ``Predictor.load`` reads it, so that evaluation, backfill and the se
 and thresholds mean the same everywhere.
 
 The confidence of an answer is its sequence probability p, temperature-scaled on the log-odds (Guo et al. 2017, for one
-answer against all others): sigmoid(logit(p) / T) = p^(1/T) / (p^(1/T) + (1-p)^(1/T)). It rises with p whatever T is, so
-Recall@90P of a cell, and which products a threshold chosen on validation accepts, cannot change; what changes is that
-0.9 means 90 %, in every cell. That is why it is always on.
+answer against all others): sigmoid(logit(p) / T) = p^(1/T) / (p^(1/T) + (1-p)^(1/T)). It rises with p for every T,
+so scaling changes neither a cell's Recall@90P nor which products a threshold chosen on validation accepts. It makes a
+confidence of 0.9 mean that 90 % are right. That is why it is always on.
 """
 
 import json
@@ -24,7 +24,7 @@ from moemoe.errors import ConfigError
 
 ANSWERING = "answering.json"
 TEMPERATURES = (0.5, 20.0)
-CERTAIN = 1e-7  # float32 knows nothing nearer to 0 or 1
+CERTAIN = 1e-7  # the resolution of float32 near 1
 FREE, CANONICAL = "free", "canonical"
 
 

@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from moemoe.contract.contract import Contract
 from moemoe.inference.answering import CANONICAL, FREE, Answering, check_decoding
-from moemoe.inference.predictions import tokenizer_metrics, write_predictions
+from moemoe.inference.predictions import tokenizer_metrics
 from moemoe.inference.predictor import Predictor
 from moemoe.inference.routing import routing
+from moemoe.inference.write_predictions import write_predictions
 from moemoe.schemas import QUARANTINE
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.table_parts import ListedParts
@@ -20,12 +21,12 @@ from moemoe.table_parts import ListedParts
 
 @dataclass(frozen=True)
 class ModelPredictions:
-    """What a model answered.
+    """A model's predictions of validation and test, and what else its evaluation needs.
 
     Args:
         predictions: PREDICTIONS with temperature-scaled confidences.
         probability: the raw sequence probability of the rows of the main condition, which come first, [N].
-        answering: what belongs beside the model's weights as ``answering.json``.
+        answering: the content of ``answering.json``, to save beside the model's weights.
         routing: ROUTING, empty for a model without experts.
         metrics: of the tokenizer, and the temperature.
         quarantine: QUARANTINE of the images that did not decode; those products were answered from their texts.
@@ -52,11 +53,11 @@ def predict_and_calibrate(
 
     Args:
         predictions: where they are written.
-        scratch: a local folder for what nobody keeps.
-        decoding: ``free``, or ``canonical``: answers are values of the contract, those of a measurement of the
+        scratch: a local folder for temporary files.
+        decoding: ``free``, or ``canonical``: answers are values of the contract; for a measurement, values of the
             training split.
-        training: how the model was trained (``Recipe.to_dict()["training"]``): where there were negatives, an empty
-            answer is possible in canonical decoding too.
+        training: how the model was trained (``Recipe.to_dict()["training"]``). After a training with negatives,
+            canonical decoding allows the empty answer too.
     """
     check_decoding(decoding)
     values = None

@@ -15,7 +15,7 @@ from moemoe.inference.named_values import NamedValues
 from moemoe.inference.preprocessing import PREPROCESSING, check_preprocessing
 from moemoe.inference.thresholds import GUARDED, PLAIN, THRESHOLDS, UNFAMILIAR, Thresholds
 
-if TYPE_CHECKING:  # torch, for which a step that only names this class need not wait
+if TYPE_CHECKING:  # these import torch, which a step that only names this class does not need
     from moemoe.inference.predictor import Predictor
     from moemoe.model.outputs import Answer
 
@@ -35,7 +35,7 @@ class AttributeModel:
         """From a folder with the model's own files, contract, thresholds and preprocessing.
 
         Raises:
-            ConfigError: a file is missing or damaged, or this code would treat images otherwise than the model's own.
+            ConfigError: a file is missing or damaged, or this code would preprocess images differently.
         """
         from moemoe.inference.predictor import Predictor
 
@@ -44,7 +44,7 @@ class AttributeModel:
                 raise ConfigError(f"{folder} does not hold a registered model: {name} is missing")
         contract, thresholds = load_contract(Path(folder) / CONTRACT), Thresholds.load(folder)
         predictor = Predictor.load(folder, values=contract.canonical_values())
-        check_preprocessing(folder)  # by a config that loading has found sound
+        check_preprocessing(folder)  # reads config.json, which loading has checked
         model = cls(predictor, contract, thresholds)
         asked = {name for names in model.attributes.values() for name in names}
         known = {CONTRACT: contract.attributes, ANSWERING: predictor.answering.values}
@@ -58,12 +58,12 @@ class AttributeModel:
 
     @cached_property
     def attributes(self) -> dict[str, list[str]]:
-        """What can be asked, by product type."""
+        """The attributes that the model answers, by product type."""
         return self.thresholds.attributes()
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What the model reads of a product, by the names of ``moemoe.sources``."""
+        """The sources that the model reads, by the names of ``moemoe.sources``."""
         return self.predictor.sources
 
     @cached_property
@@ -79,11 +79,12 @@ class AttributeModel:
     def judge(
         self, question: CatalogQuery, attribute: str, answer: "Answer", threshold_kind: str
     ) -> tuple["Answer", bool]:
-        """An answer as it counts, and whether it is accepted: a value of the contract that reaches its threshold.
+        """The answer to use, and whether it is accepted: a value of the contract that reaches its threshold.
 
-        In an unfamiliar store the text counts for more than what the model has learned of another one: a single value
-        that it names is the answer, with a confidence of 1 as nothing else comes into question, and no image has a part
-        in it; of several the model's answer has to be one.
+        In an unfamiliar store, values that the text names take precedence over what the model learned elsewhere. If the
+        text names one value, that is the answer, with a confidence of 1 and without any weight of an image. If it names
+        several, the model's answer must be one of them. An answer that the text names needs the plain threshold, any
+        other the guarded one.
         """
         if threshold_kind == UNFAMILIAR:
             named = self.named_values.named(attribute, question.context)
@@ -91,8 +92,8 @@ class AttributeModel:
                 answer = replace(answer.of_text_alone(self.sources), value=next(iter(named)), confidence=1.0)
             elif named and answer.value not in named:
                 return answer, False
-            stands_there = named or self.named_values.names(attribute, answer.value, question.context)
-            threshold_kind = PLAIN if stands_there else GUARDED
+            is_named = named or self.named_values.names(attribute, answer.value, question.context)
+            threshold_kind = PLAIN if is_named else GUARDED
         threshold = self.thresholds.threshold(question.product_type, attribute, threshold_kind)
         reached = threshold is not None and answer.confidence >= threshold
         return answer, reached and self.contract.allows(attribute, answer.value)

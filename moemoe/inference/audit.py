@@ -17,20 +17,20 @@ from moemoe.contract.cell_text import as_id, as_text
 from moemoe.errors import CatalogError
 from moemoe.schemas import AUDIT, AUDIT_CANDIDATES, CONTRADICTS, FILLED, RIGHT, UNCLEAR, WRONG
 
-#: Kept per product type, attribute and decision. A person judges so many filled values of a cell in two minutes.
+#: Rows kept per product type, attribute and decision. A person judges 30 filled values of a cell in two minutes.
 PER_CELL = {FILLED: 30, CONTRADICTS: 10}
 IMAGE_SIDE = 360
 VERDICTS = (RIGHT, WRONG, UNCLEAR)
 KEY = ("product_id", "attribute", "prediction")
 _READ = (as_id, as_text, as_text, as_text)
-#: What every row of an audit has, also one that another program has written again.
+#: Columns without nulls, also in a table that another program has rewritten.
 _NEVER_NULL = ("product_type", "attribute", "prediction", "confidence", "decision", "model_version", "filled")
 
 
 class Sampler:
-    """Of each product type, attribute and decision the first rows in a random order that the product decides.
+    """Keeps the first rows of each product type, attribute and decision, in a random order.
 
-    The order is that of a hash, so that the first rows of several partitions' first rows are those of all.
+    The order is that of a hash of seed, product and attribute, so the samples of several partitions can be merged.
     """
 
     def __init__(self, seed: str):
@@ -39,7 +39,7 @@ class Sampler:
         self._offered = 0
 
     def offer(self, record: Mapping[str, Any], title: str | None, text: str, image: bytes | None) -> None:
-        """Takes a BACKFILL row into the sample, if its place in the order is among the first."""
+        """Adds a BACKFILL row to the sample if it is among the first."""
         size = PER_CELL.get(record["decision"])
         if size is None:
             return
@@ -54,7 +54,7 @@ class Sampler:
         (heapq.heappush if len(kept) < size else heapq.heapreplace)(kept, entry)
 
     def table(self) -> pa.Table:
-        """AUDIT_CANDIDATES, by product type, attribute, decision and place."""
+        """AUDIT_CANDIDATES, sorted by product type, attribute, decision and place."""
         rows = [entry for key in sorted(self._kept) for _, _, entry in sorted(self._kept[key], reverse=True)]
         return pa.Table.from_pylist(rows, AUDIT_CANDIDATES)
 
@@ -66,7 +66,7 @@ def _small(image: bytes) -> bytes:
 
 
 def merge_samples(samples: Iterable[pa.Table]) -> pa.Table:
-    """The AUDIT_CANDIDATES of all partitions from those of each."""
+    """Merges the AUDIT_CANDIDATES of several partitions."""
     rows: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for sample in samples:
         for row in sample.to_pylist():
@@ -105,7 +105,7 @@ def with_verdicts(audit: pa.Table, verdicts: Path, where: str) -> pa.Table:
     delimiter, or as a workbook.
 
     Raises:
-        CatalogError: it is no such file, holds an unknown verdict, or speaks of a row that is not in the audit.
+        CatalogError: the file is not one of verdicts, has an unknown verdict, or names a row that is not in the audit.
     """
     table = open_table(where, verdicts)
     missing = [name for name in (*KEY, "verdict") if name not in table.columns]
@@ -137,7 +137,7 @@ def checked_verdicts(audit: pa.Table, where: str) -> pa.Table:
     """``audit`` with its verdicts in lower case.
 
     Raises:
-        CatalogError: it is no table of AUDIT, a row lacks something, or a verdict is none of right, wrong, unclear.
+        CatalogError: the table is not an AUDIT, a row has a null, or a verdict is not right, wrong or unclear.
     """
     needless = ("image", "title", "text", "attribute_id", "value_id", "source_weights")
     missing = [name for name in AUDIT.names if name not in audit.column_names and name not in needless]

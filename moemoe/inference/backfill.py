@@ -33,16 +33,18 @@ from moemoe.schemas import BACKFILL, QUARANTINE
 from moemoe.storage import absolute, exists, fetch, join, publish, read_json, write_bytes, write_table
 
 MAX_TASKS = 100  # Metaflow's own limit on a foreach
-#: Raised where the same answers are decided otherwise, so that a rerun does not keep what an earlier release decided.
+#: Raised if a release decides differently on the same answers: then a rerun repeats what an earlier one has finished.
 DECIDING = 5
 
 
 @dataclass(frozen=True)
 class BackfillJob:
-    """The settings of a backfill: the model's version as NAME/VERSION, ``plain``, ``guarded`` or
-    ``unfamiliar``, and where to.
+    """The settings of a backfill.
 
     Args:
+        model_version: NAME/VERSION.
+        threshold_kind: ``plain``, ``guarded`` or ``unfamiliar``.
+        output: a folder or ``s3://``.
         layout: of all partitions, by name; else each one's is recognised.
         allow_private_hosts: whether images may be fetched from hosts with private addresses.
     """
@@ -56,16 +58,16 @@ class BackfillJob:
 
 @dataclass(frozen=True)
 class PartitionResult:
-    """A finished partition: where its tables lie under the output, and what is in them.
+    """A finished partition: the paths of its tables under the output, and counts of their content.
 
     Args:
-        rows: read of the catalog; ``products`` of them were asked about.
+        rows: read from the catalog; ``products`` of them were asked about.
         counts: product type, attribute, decision, whether the catalog has a label, and how many.
         blocked: product type, attribute, rule (``Contradiction.words``), and how many accepted values were abstained
             from because they would have broken that rule of the contract.
         validation_accepted: product type, attribute, and the validation products that the cell's threshold accepts, if
             known.
-        readings: how the partition was read, as ``Reading`` has it; an earlier release did not note it.
+        readings: how the partition was read, as fields of ``Reading``; empty if written by an earlier release.
     """
 
     partition: str
@@ -87,7 +89,7 @@ class PartitionResult:
 
     @classmethod
     def read(cls, uri: str) -> "PartitionResult":
-        """From the JSON that says that the partition is finished."""
+        """Reads the JSON that marks a partition as finished."""
         values = read_json(uri)
         try:
             lists = {
@@ -127,14 +129,14 @@ def backfill_partitions(
     on_part: Callable[[PartitionResult, bool], None] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> list[PartitionResult]:
-    """Fills in those of ``partitions`` that are not done; the model is loaded if there is one.
+    """Fills in the ``partitions`` that are not finished; loads the model only if there is one.
 
     Images behind URLs are kept under the output.
 
     Args:
-        on_rows: told how many rows have been read since the last time.
-        on_part: told of each finished partition, and whether it was there before.
-        say: told in a line what was fetched from URLs, now and then.
+        on_rows: called with the number of rows read since the last call.
+        on_part: called with each finished partition, and whether an earlier run has finished it.
+        say: called now and then with a line about the images fetched from URLs.
     """
     parts: list[PartitionResult] = []
     model = None
@@ -153,13 +155,13 @@ def backfill_partitions(
 
 
 def part_name(partition: str, job: BackfillJob) -> str:
-    """The name of a partition's files: its own, and a hash of its content and of what fills it in.
+    """The name of a partition's files: its own, and a hash of its content, the model and the settings.
 
-    Images that lie beside the catalog, or behind URLs, count by their path alone.
+    Of images beside the catalog or behind URLs only the path is hashed.
     """
     with tempfile.TemporaryDirectory(prefix="moemoe-") as scratch:
         layout = "" if job.layout == AUTO else f"{job.layout}|"
-        private = "private hosts|" if job.allow_private_hosts else ""  # of whose images others have none
+        private = "private hosts|" if job.allow_private_hosts else ""  # a job without them fetches fewer images
         made_with = f"{job.model_version}|{job.threshold_kind}|{','.join(BACKFILL.names)}|{DECIDING}|{layout}{private}"
         digest = hashlib.sha256(made_with.encode())
         with open(fetch(partition, scratch), "rb") as file:
@@ -169,7 +171,7 @@ def part_name(partition: str, job: BackfillJob) -> str:
 
 
 def _done(name: str, job: BackfillJob) -> PartitionResult | None:
-    """A partition that is finished; one whose files are lost is not."""
+    """The result of a finished partition; None if it is not finished, or its files are lost."""
     uri = join(job.output, "parts", f"{name}.json")
     if not exists(uri):
         return None
@@ -222,7 +224,7 @@ def _backfill_partition(
 
 
 class _Filled:
-    """What is filled in of one partition, counted as ``PartitionResult`` has it, and a sample of it for people."""
+    """Decides on the answers of one partition, counts the decisions, and samples them for the audit."""
 
     def __init__(self, model: AttributeModel, job: BackfillJob) -> None:
         self.model, self.job = model, job

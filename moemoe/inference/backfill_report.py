@@ -18,7 +18,7 @@ from moemoe.storage import exists, join, read_table, sizes, write_bytes, write_t
 
 @dataclass(frozen=True)
 class Coverage:
-    """What became of one product type and attribute, or of everything.
+    """The decisions on one product type and attribute, or on everything.
 
     Args:
         missing: products without a label that the contract can read; ``filled`` of them got a value.
@@ -41,7 +41,7 @@ class Coverage:
 
     @property
     def share(self) -> float:
-        """Of the missing values, the share that was filled in; NaN where none is missing."""
+        """Share of the missing values that were filled in; NaN if none is missing."""
         return self.filled / self.missing if self.missing else float("nan")
 
 
@@ -63,7 +63,7 @@ class Finished:
         coverage: per product type and attribute, those with most missing values first; ``total`` is all together.
         sample: AUDIT_CANDIDATES, filled and contradicting rows with their images.
         blocked: by rule on contradictions (``Contradiction.words``), the values that were abstained from for it.
-        readings: how the partitions were read, those that are alike as one.
+        readings: how the partitions were read, equal ones once.
     """
 
     manifest: str
@@ -90,14 +90,12 @@ def finish_backfill(job: BackfillJob, parts: Sequence[PartitionResult], audit_si
     coverage, total = coverage_of(parts)
     sample = merge_samples(read_table(join(job.output, part.sample)) for part in parts)
     name = hashlib.sha256("".join([*(part.values for part in parts), str(audit_size)]).encode()).hexdigest()[:16]
+    audit_stem, labels_stem = f"audit/audit-{name}", f"audit/labels-{name}"
     filled = {(row.product_type, row.attribute): row.filled for row in coverage}
-    audit = _audit(draw_audit(sample, filled, audit_size), join(job.output, "audit", f"audit-{name}"))
+    audit = _audit(draw_audit(sample, filled, audit_size), join(job.output, audit_stem))
     contradicts = {(row.product_type, row.attribute): row.contradicts for row in coverage}
-    drawn = draw_audit(sample, contradicts, audit_size, CONTRADICTS)
-    label_audit = _audit(drawn, join(job.output, "audit", f"labels-{name}"))
-    rows, products, quarantined = (
-        sum(getattr(part, number) for part in parts) for number in ("rows", "products", "quarantined")
-    )
+    label_audit = _audit(draw_audit(sample, contradicts, audit_size, CONTRADICTS), join(job.output, labels_stem))
+    counts = {number: sum(getattr(part, number) for part in parts) for number in ("rows", "products", "quarantined")}
     blocked: Counter[str] = Counter()
     for part in parts:
         for _, _, rule, number in part.blocked:
@@ -105,29 +103,26 @@ def finish_backfill(job: BackfillJob, parts: Sequence[PartitionResult], audit_si
     manifest = {
         "model_version": job.model_version,
         "thresholds": job.threshold_kind,
-        "rows": rows,
-        "products": products,
-        "quarantined": quarantined,
+        **counts,
         "blocked": blocked,
         "values": [part.values for part in parts],
         "quarantine": [part.quarantine for part in parts],
-        "audit": f"audit/audit-{name}.parquet",
-        "label_audit": f"audit/labels-{name}.parquet",
+        "audit": f"{audit_stem}.parquet",
+        "label_audit": f"{labels_stem}.parquet",
     }
     uri = join(job.output, "manifest.json")
     write_bytes(uri, (json.dumps(manifest, indent=2) + "\n").encode())
     readings = merge_readings(Reading(**reading) for part in parts for reading in part.readings)
-    return Finished(
-        uri, audit, label_audit, coverage, total, sample, rows, products, quarantined, dict(blocked), readings
-    )
+    found = (uri, audit, label_audit, coverage, total, sample)
+    return Finished(*found, **counts, blocked=dict(blocked), readings=readings)
 
 
 def _check_tables(job: BackfillJob, parts: Sequence[PartitionResult]) -> None:
-    """Raises StorageError if a store has lost what a task had written: no manifest may name it."""
-    there = {f"{kind}/{path}" for kind in ("values", "sample", "quarantine") for path in sizes(join(job.output, kind))}
+    """Raises StorageError if a table that a task has written is lost, as the manifest would name it."""
+    found = {f"{kind}/{path}" for kind in ("values", "sample", "quarantine") for path in sizes(join(job.output, kind))}
     for part in parts:
         for path in part.files:
-            if path not in there:
+            if path not in found:
                 raise StorageError(
                     f"cannot read {join(job.output, path)}: a task of this backfill has written it, and it is lost. "
                     "Run the backfill again: what is lost is filled in again, the rest is kept"
@@ -135,7 +130,7 @@ def _check_tables(job: BackfillJob, parts: Sequence[PartitionResult]) -> None:
 
 
 def _audit(rows: pa.Table, stem: str) -> Audit:
-    """Writes the table of an audit; one that exists is left as it is, for it may hold verdicts."""
+    """Writes the table of an audit; an existing one is kept, as it may hold verdicts."""
     audit = Audit(rows, f"{stem}.parquet", f"{stem}.html")
     if not exists(audit.table):
         write_table(rows, audit.table)

@@ -47,24 +47,25 @@ def questions_of(
     image_folder: str | None = None,
     images: int = 1,
 ) -> list[CatalogQuery]:
-    """One question per row, or the reason why a row cannot be answered.
+    """Makes one question per row.
 
-    A row has the columns of a catalog, whose cells are read as the catalog's readers read them: NaN, None and empty
-    text are missing, invisible characters are gone, numbers are the text that they were. ``image``:
-    bytes, base64 text (also as a data: URI), a path relative to ``image_folder``, or a catalog's {bytes, path}.
-    ``images``: a list of such, of which the first is ``image`` if that is missing.
-    ``attributes``: a list of those to ask; without, or if it is a catalog's map of raw labels (a mapping, or a list of
-    pairs), all of the product type are asked.
+    A row has the columns of a catalog. Its cells are read as in a catalog file: NaN, None and empty text are missing,
+    invisible characters are removed, numbers become the text that they were.
+
+    - ``image``: bytes, base64 text (also as a data: URI), a path relative to ``image_folder``, or a catalog's
+      {bytes, path}. ``images``: a list of such; its first one is ``image`` if that is missing.
+    - ``attributes``: a list of those to ask. All of the product type are asked if it is missing, or if it is a
+      catalog's map of raw labels (a mapping, or a list of pairs).
 
     Args:
-        attributes: what the model can be asked, by product type.
-        image_folder: where images named by path lie; None: no path is followed.
-        images: how many of a product the model reads; those after them are not looked at.
+        attributes: those that the model answers, by product type.
+        image_folder: the folder of images named by path; None: no path is followed.
+        images: how many images of a product the model reads; further ones are ignored.
 
     Raises:
-        CatalogError: names the row and what is wrong: a row that training would quarantined (no product type, neither
+        CatalogError: names the row and what is wrong: a row that training would quarantine (no product type, neither
             title nor description), a product type or attribute that the contract or the model does not know, an image
-            that does not decode, a path that is not allowed, a value that no column has.
+            that does not decode, a path that is not allowed, a cell of a wrong type.
     """
     questions = []
     types = contract.product_type_aliases()
@@ -102,13 +103,13 @@ def _question_of(
 def question_of(
     row: Mapping[str, Any], product_type: str, images: Sequence[bytes | None], attributes: list[str]
 ) -> CatalogQuery:
-    """A row of CATALOG with its canonical product type and its usable images -> what the model reads, as in training.
-
-    The ``attributes`` asked are some of those that the model knows its product type to have.
+    """The question about a row of CATALOG, with the texts and images that the model reads in training.
 
     Args:
         row: texts as text or None.
-        images: the first one first, None for one that is missing.
+        product_type: canonical.
+        images: usable ones in order, None for a missing one.
+        attributes: those to ask, all known to apply to the product type.
     """
     text = ProductText(
         row.get("marketplace"), product_type, row.get("title"), row.get("bullet_points"), row.get("description")
@@ -135,7 +136,7 @@ def usable_image(data: bytes) -> bytes:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether pandas, NumPy or JSON means nothing by ``value``: None, NaN, NA, NaT."""
+    """Whether ``value`` is a missing one of pandas, NumPy or JSON: None, NaN, NA, NaT."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, Real) and not isinstance(value, Integral) and math.isnan(value)
@@ -174,11 +175,15 @@ def _bullet_points(value: Any) -> list[str]:
     return [text for each in texts if (text := text_of(each, "bullet_points"))]
 
 
+def is_list(value: Any) -> bool:
+    """Whether ``value`` is a list, a tuple or a NumPy array of at least one dimension."""
+    has_items = isinstance(value, Iterable) and getattr(value, "ndim", 1) > 0
+    return has_items and not isinstance(value, str | bytes | Mapping)
+
+
 def _listed(value: Any) -> list[Any] | None:
-    """The items of a list, tuple or NumPy array; None for anything else."""
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        return None
-    return list(value)
+    """The items of a list; None for anything else."""
+    return list(value) if is_list(value) else None
 
 
 def _asked(value: Any, product_type: str, known: Sequence[str]) -> tuple[list[str], list[RawLabel]]:
@@ -194,13 +199,13 @@ def _asked(value: Any, product_type: str, known: Sequence[str]) -> tuple[list[st
     pairs = [(item.get("key"), item.get("value")) if isinstance(item, Mapping) else _listed(item) for item in items]
     if all(pair is not None and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):  # also of none
         return list(known), _raw_labels([tuple(pair) for pair in pairs if pair])
-    by_fold = {normalize_text(name): name for name in known}
+    by_name = {normalize_text(name): name for name in known}
     for name in items:
-        if not isinstance(name, str) or normalize_text(name) not in by_fold:
+        if not isinstance(name, str) or normalize_text(name) not in by_name:
             raise CatalogError(
                 f"attribute {str(name)[:100]!r} is unknown for {product_type}; known are {', '.join(known)}"
             )
-    return list(dict.fromkeys(by_fold[normalize_text(name)] for name in items)), []
+    return list(dict.fromkeys(by_name[normalize_text(name)] for name in items)), []
 
 
 def _raw_labels(value: Any) -> list[RawLabel]:
@@ -234,7 +239,7 @@ def _images(row: Mapping[str, Any], folder: str | None, most: int) -> list[bytes
 
 
 def _image(value: Any, folder: str | None) -> bytes | None:
-    """The usable image that a client's ``image`` means, None where it means none."""
+    """The usable image that a client's ``image`` holds or names; None if it is missing."""
     data, path = value, None
     if isinstance(value, Mapping):
         data, path = (None if is_missing(value.get(name)) else value.get(name) for name in ("bytes", "path"))
@@ -256,7 +261,7 @@ def _image(value: Any, folder: str | None) -> bytes | None:
 
 
 def _base64(text: str) -> bytes | None:
-    """The bytes that ``text`` carries, None where it is no base64 and so a path (an image's path has a dot)."""
+    """``text`` decoded; None if it is not base64, and so a path (an image's path has a dot)."""
     if text.startswith("data:"):
         text = text.partition(",")[2]
     try:
@@ -268,7 +273,7 @@ def _base64(text: str) -> bytes | None:
 def _followed(path: str, folder: str | None) -> bytes:
     allowed = "send the image itself, in base64"
     if folder is None:
-        raise CatalogError(f"image {shown(path)} is a path or no base64, and {IMAGE_FOLDER} is not set: {allowed}")
+        raise CatalogError(f"image {shown(path)} is a path or not base64, and {IMAGE_FOLDER} is not set: {allowed}")
     if is_s3(path):
         prefix = join(folder, "")
         if not path.startswith(prefix):

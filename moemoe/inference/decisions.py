@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BackfillDecision:
-    """What becomes of one answer; ``broken``: the rule (``Contradiction.words``) that the value would have broken."""
+    """The decision on one answer; ``broken``: the rule (``Contradiction.words``) that the value would have broken."""
 
     attribute: str
     answer: "Answer"
@@ -37,12 +37,12 @@ def decide(
 ) -> list[BackfillDecision]:
     """Decides on all answers about one product.
 
-    Two things are kept from breaking the contract's rules on contradictions, in this order:
+    Answers that break the contract's rules on contradictions are abstained from, in this order:
 
     - A value that would be filled in and breaks a rule with a label, or with another value that would be filled in, is
-      abstained from; of two such values both, as nobody knows which is wrong.
+      abstained from; of two such values both, as either may be wrong.
     - Of the accepted answers that still break a rule with each other, those that no label agrees with are abstained
-      from; where labels agree with all of them, all are.
+      from; if labels agree with all of them, all are.
 
     Args:
         question: with the product's raw labels.

@@ -21,7 +21,7 @@ class Label:
 class LabelReader:
     """Reads one attribute at a time; as in ``normalize``, the first raw key whose value is known wins.
 
-    Threads may share one: a server's do.
+    Threads may share one, as those of a server do.
     """
 
     def __init__(self, contract: Contract):
@@ -30,7 +30,7 @@ class LabelReader:
         self._mappers = {name: value_mapper(attribute, missing) for name, attribute in attributes}
         self._keys = {name: list(dict.fromkeys(map(normalize_key, attribute.keys))) for name, attribute in attributes}
         self._with_key = {name: read for name, one in attributes if (read := key_reader(one))}
-        self._folded: dict[str, str] = {}
+        self._normalized: dict[str, str] = {}
         self._meanings: dict[tuple[str, str], tuple[str, ...] | int] = {}
 
     def label(self, raw: Mapping[str, Sequence[str]], attribute: str) -> Label | None:
@@ -50,10 +50,10 @@ class LabelReader:
         found: dict[str, list[str]] = {}
         for key, value in pairs or ():
             if value is not None:
-                normalized = self._folded.get(key)
+                normalized = self._normalized.get(key)
                 if normalized is None:
-                    _make_room(self._folded)
-                    normalized = self._folded[key] = normalize_key(key)
+                    _make_room(self._normalized)
+                    normalized = self._normalized[key] = normalize_key(key)
                 found.setdefault(normalized, []).append(value)
         return found
 

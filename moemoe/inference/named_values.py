@@ -24,16 +24,16 @@ class NamedValues:
         known = self._contract.attributes.get(attribute)
         if known is None or known.measurement is None:
             return bool(self._pattern(attribute, value).search(with_one_i(text)))
-        own = known.measurement
+        measurement = known.measurement
         if attribute not in self._readers:
-            self._readers[attribute] = MeasureReader(own)
-        wanted, tolerance = Fraction(own.number(value)), Fraction(own.tolerance)
+            self._readers[attribute] = MeasureReader(measurement)
+        wanted, tolerance = Fraction(measurement.number(value)), Fraction(measurement.tolerance)
         return any(abs(number - wanted) <= tolerance for number in self._readers[attribute].numbers_in(text))
 
     def named(self, attribute: str, text: str) -> frozenset[str]:
-        """All values of the attribute that ``text`` names; "cotton blend" is no cotton where the contract has both.
+        """All values of the attribute that ``text`` names; none of a measurement, as a number may mean something else.
 
-        Of a measure none: a number may be that of something else.
+        "cotton blend" does not name cotton if the contract has both.
         """
         known = self._contract.attributes.get(attribute)
         if known is None or known.measurement is not None:
@@ -45,11 +45,11 @@ class NamedValues:
                     meanings.setdefault(_unspaced(text_of_value), set()).add(value)
             self._meanings[attribute] = meanings
         found = self._pattern(attribute, None).finditer(with_one_i(text))
-        # what the pattern takes for alike and ``normalize_text`` does not names nothing
+        # a match that ``normalize_text`` spells differently from every value is left out
         return frozenset().union(*(self._meanings[attribute].get(_unspaced(each[0]), ()) for each in found))
 
     def _pattern(self, attribute: str, value: str | None) -> Any:
-        """Of one value, or of all."""
+        """A pattern of the spellings of a value, or of all values of the attribute."""
         if (attribute, value) not in self._patterns:
             known = self._contract.attributes.get(attribute)
             found = spellings(known, value) if known is not None else [fold_case(value or "")]

@@ -1,7 +1,7 @@
 """A partition of a catalog as questions to a model: every product with its text, its images and the values it lacks.
 
-Quarantined are rows that cannot be read, have no id, neither title nor description, or a product type that the
-model does not answer; and images that cannot be used, whose products are asked about without them.
+A row is quarantined if it cannot be read, or has no id, neither title nor description, or a product type that the model
+does not answer. An image that cannot be used is quarantined too; its product is asked about without it.
 """
 
 import os
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some rows of a partition: those that are asked about with their questions, and how many were read."""
+    """Some rows of a partition: the products asked about, the question on each, and the number of rows read."""
 
     products: list[dict[str, Any]]
     questions: list[CatalogQuery]
@@ -50,9 +50,10 @@ def read_chunks(
     told: Callable[[Reading], None] = lambda _: None,
     fetcher: ImageFetcher | None = None,
 ) -> Iterator[Chunk]:
-    """A partition as questions; what cannot be asked about is added to ``quarantine`` (QUARANTINE rows).
+    """A partition as questions.
 
     Args:
+        quarantine: rows of QUARANTINE are added to it.
         layout, told: see ``read_batches``.
         fetcher: fetches images that are URLs; None: such an image is quarantined.
 
@@ -76,7 +77,7 @@ def read_chunks(
 
 
 class _Questions:
-    """Makes a partition's questions, batch by batch; ``quarantine`` gets what cannot be asked about."""
+    """Makes a partition's questions, batch by batch, and adds to ``quarantine``."""
 
     def __init__(
         self,
@@ -88,12 +89,12 @@ class _Questions:
         self._partition, self._model, self._quarantine = partition, model, quarantine
         self._read_url = fetcher.images.read if fetcher else None
         self._types = model.contract.product_type_aliases()
-        self._start = 0  # of the next batch, in rows
+        self._start = 0  # the number of the next batch's first row
 
     def usable(
         self, batch: pa.RecordBatch, unreadable: dict[int, tuple[str, str, str]]
     ) -> Iterator[tuple[int, dict[str, Any], str]]:
-        """The rows that can be asked about with their number and product type; ``unreadable`` is emptied of theirs."""
+        """Yields number, row and product type of the rows to ask about; takes their entries out of ``unreadable``."""
         for number, row in enumerate(batch.to_pylist(), start=self._start):
             found = unreadable.pop(number, None)
             problem = screen(row["product_id"], row["product_type"], row["title"], row["description"], found)
@@ -101,13 +102,13 @@ class _Questions:
             if is_usable(problem) and product_type not in self._model.attributes:
                 problem = ("product_type", "unknown to the model", repr(row["product_type"])[:100])
             if problem is not None:
-                self._set_aside(row["product_id"], number, *problem)
+                self._reject(row["product_id"], number, *problem)
             if is_usable(problem):
                 yield number, row, product_type
         self._start += batch.num_rows
 
     def images_of(self, row: dict[str, Any]) -> list[bytes | ImageError | None]:
-        """A row's images, or why one cannot be used."""
+        """A row's images; for one that cannot be used, the error."""
         return [self._image(one) for one in (row["image"], *(row["images"] or []))]
 
     def of(
@@ -116,7 +117,7 @@ class _Questions:
         """The question about a row."""
         for index, image in enumerate(images):
             if isinstance(image, ImageError):
-                self._set_aside(row["product_id"], number, image_name(index), image.reason, image.detail)
+                self._reject(row["product_id"], number, image_name(index), image.reason, image.detail)
         usable = [None if isinstance(image, ImageError) else image for image in images]
         return question_of(row, product_type, usable, self._model.attributes[product_type])
 
@@ -127,7 +128,7 @@ class _Questions:
         except ImageError as error:
             return error
 
-    def _set_aside(self, product_id: str | None, number: int, field: str, reason: str, detail: str) -> None:
+    def _reject(self, product_id: str | None, number: int, field: str, reason: str, detail: str) -> None:
         place = f"{self._partition.rsplit('/', 1)[-1]}, row {number}"
         detail = f"{place}: {detail}" if detail else place
         self._quarantine.append(

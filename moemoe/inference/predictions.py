@@ -2,21 +2,17 @@
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from moemoe.batches.tokenizer import tokenizer_statistics
-from moemoe.catalog.context import ProductText
 from moemoe.contract.contract import Contract
-from moemoe.correctness import are_right, is_right
-from moemoe.inference.answering import Answering, fit_temperature
+from moemoe.correctness import is_right
 from moemoe.inference.named_values import NamedValues
 from moemoe.inference.predictor import Predictor, product_question
 from moemoe.schemas import (
@@ -30,9 +26,7 @@ from moemoe.schemas import (
     WITHHELD,
 )
 from moemoe.shards.dataset import Product, ShardedDataset
-from moemoe.sources import IMAGE, TEXT, kind_of, kinds_of
-from moemoe.storage import join
-from moemoe.table_parts import ListedParts
+from moemoe.sources import TEXT, kind_of
 
 CHUNK_PRODUCTS = 2048
 RARE_SHARE = 0.01
@@ -42,10 +36,10 @@ CONDITIONS = (AS_IS, WITHHELD, IMAGE_BLANKED, TEXT_BLANKED, TITLE_ONLY, UNANSWER
 
 @dataclass
 class ValueSets:
-    """What the contract and the training split know of values.
+    """The values of the contract and of the training split.
 
     Args:
-        contract: says which values are canonical, how they are spelled, and how far a measure may lie from another.
+        contract: has the canonical values, their spellings, and the tolerance of each measurement.
         training: attribute -> value -> number of training products with it.
         not_applicable: product type -> attributes that no product of the type has.
         applies: product type -> attributes that training products of the type have.
@@ -97,95 +91,6 @@ class ValueSets:
         return self._like[key]
 
 
-def write_predictions(
-    predictor: Predictor, dataset: ShardedDataset, contract: Contract, kept: ListedParts, scratch: str
-) -> tuple[Answering, np.ndarray]:
-    """Writes PREDICTIONS of validation and test as the model is to see them, of test with the image and with the text
-    blanked and with the title as the only text, and of questions out of context.
-
-    Where the dataset withholds words, that is the condition ``withheld`` in place of ``as is``. Where a condition takes
-    nothing from what the system reads, its answers are those of the main condition, and are not computed again. Test
-    is asked with and without image and text together, so that a text is encoded once, and what a row says of its
-    product found once.
-    Memory holds a part of each of three conditions, and 8 bytes a row of the main condition.
-
-    Args:
-        predictor: at temperature 1.
-        kept: where the predictions are written, confidences scaled by the temperature that validation gives.
-        scratch: a local folder for the validation answers, until the temperature is known, and for those of test with a
-            source blanked.
-
-    Returns:
-        What to write beside the model, and the unscaled confidences of validation and test in the main condition, the
-        first rows of the table, [N].
-
-    Raises:
-        StorageError: a disk is full.
-    """
-    values, main = ValueSets.of(dataset, contract), main_condition(dataset)
-    unscaled = ListedParts(join(scratch, "validation"), PREDICTIONS)
-    with unscaled.writing() as spill:
-        spill.write_all(predict_split(predictor, dataset, "validation", main, values))
-    answering = calibrate(unscaled, predictor.answering)
-    probability = [np.empty(0)]
-    kinds, rows = kinds_of(predictor.sources), dataset.rows("test")
-    blanked = [condition for kind, condition in ((IMAGE, IMAGE_BLANKED), (TEXT, TEXT_BLANKED)) if kind in kinds]
-    spills = {condition: ListedParts(join(scratch, condition), PREDICTIONS) for condition in blanked}
-
-    def asked(split: str, condition: str) -> Iterator[pa.Table]:
-        return predict_split(predictor, dataset, split, condition, values)
-
-    with kept.writing() as written:
-        for part in unscaled:
-            probability.append(part["confidence"].to_numpy())
-            written.write(_scaled(part, answering))
-        with ExitStack() as stack:
-            writers = [stack.enter_context(spill.writing()) for spill in spills.values()]
-            for part, *others in _predict(predictor, dataset, rows, [main, *blanked], values):
-                probability.append(part["confidence"].to_numpy())
-                written.write(_scaled(part, answering))
-                for writer, other in zip(writers, others, strict=True):
-                    writer.write(_scaled(other, answering))
-        test = range(len(unscaled), len(written))
-        for condition in (IMAGE_BLANKED, TEXT_BLANKED):
-            unchanged = (_relabelled(written.part(index), condition) for index in test)
-            written.write_all(spills.get(condition, unchanged))
-        longer = _longer_than_their_title(predictor, dataset)
-        parts = _predict(predictor, dataset, longer, [TITLE_ONLY], values)
-        written.write_all(_scaled(part, answering) for [part] in parts)
-        products = pa.array([dataset.product_id(row) for row in longer.tolist()], pa.string())
-        for index in test:
-            part = written.part(index)
-            same = part.filter(pc.invert(pc.is_in(part["product_id"], products)))
-            written.write(_relabelled(same, TITLE_ONLY))
-        for condition in (UNANSWERABLE, NOT_APPLICABLE):
-            written.write_all(_scaled(part, answering) for part in asked("test", condition))
-    return answering, np.concatenate(probability)
-
-
-def _longer_than_their_title(predictor: Predictor, dataset: ShardedDataset) -> np.ndarray:
-    """The test products that the condition ``title only`` takes a text from; none for a system that reads no text."""
-    names = [name for name in predictor.sources if kind_of(name) == TEXT]
-
-    def is_longer(text: ProductText) -> bool:
-        return any(text.of_source(name, title_alone=True) != text.of_source(name) for name in names)
-
-    return np.array([row for row in dataset.rows("test") if names and is_longer(dataset[row].text)], np.int64)
-
-
-def _relabelled(predictions: pa.Table, condition: str) -> pa.Table:
-    place = predictions.schema.get_field_index("condition")
-    column = pa.repeat(pa.scalar(condition, predictions.schema.field(place).type), predictions.num_rows)
-    return predictions.set_column(place, predictions.schema.field(place), column)
-
-
-def _scaled(predictions: pa.Table, answering: Answering) -> pa.Table:
-    """Predictions made at temperature 1 with the confidences of ``answering``; one of 0 stays 0."""
-    place = predictions.schema.get_field_index("confidence")
-    confidence = pa.array(answering.confidence(predictions["confidence"].to_numpy()))
-    return predictions.set_column(place, predictions.schema.field(place), confidence)
-
-
 def predict_test(predictor: Predictor, dataset: ShardedDataset, contract: Contract) -> Iterator[pa.Table]:
     """PREDICTIONS of test in the main condition, in parts."""
     return predict_split(predictor, dataset, "test", main_condition(dataset), ValueSets.of(dataset, contract))
@@ -196,46 +101,39 @@ def main_condition(dataset: ShardedDataset) -> str:
     return WITHHELD if dataset.hidden.words else AS_IS
 
 
-def calibrate(validation: Iterable[pa.Table], answering: Answering) -> Answering:
-    """``answering`` with the temperature that validation gives.
-
-    Args:
-        validation: parts of PREDICTIONS, made at temperature 1. An empty answer does not count.
-    """
-    confidence, correct = [np.empty(0)], [np.empty(0, bool)]
-    for part in validation:
-        part = part.filter(pc.not_equal(part["prediction"], ""))
-        confidence.append(part["confidence"].to_numpy())
-        correct.append(are_right(part["prediction"], part["gold"], part["tolerance"]))
-    temperature = fit_temperature(np.concatenate(confidence), np.concatenate(correct))
-    return replace(answering, temperature=temperature)
-
-
 def predict_split(
     predictor: Predictor, dataset: ShardedDataset, split: str, condition: str, values: ValueSets
 ) -> Iterator[pa.Table]:
     """PREDICTIONS for all labelled attributes of a split's products, in parts of CHUNK_PRODUCTS products.
 
-    ``condition``: ``as is`` or ``withheld`` (what the dataset gives), ``image blanked`` (no image is shown), ``text
-    blanked`` (an empty context), ``title only`` (no bullet points, no description), ``unanswerable`` (neither text nor
-    image), or ``not applicable``: attributes that no product of the type has are asked instead. The last two take
-    OUT_OF_CONTEXT_PRODUCTS products at most.
+    Args:
+        condition: what the model is shown. ``as is`` or ``withheld``: what the dataset gives; ``image blanked``: no
+            image; ``text blanked``: an empty context; ``title only``: neither bullet points nor description;
+            ``unanswerable``: neither text nor image; ``not applicable``: everything, but the questions are of
+            attributes that no product of the type has. Of the last two at most OUT_OF_CONTEXT_PRODUCTS products.
 
     Raises:
-        ValueError: another ``condition``.
+        ValueError: the condition is unknown.
     """
     if condition not in CONDITIONS:
         raise ValueError(f"condition {condition!r}")
     rows = dataset.rows(split)
     if condition in (UNANSWERABLE, NOT_APPLICABLE):
         rows = rows[:OUT_OF_CONTEXT_PRODUCTS]
-    return (part for [part] in _predict(predictor, dataset, rows, [condition], values))
+    return (part for [part] in predict_rows(predictor, dataset, rows, [condition], values))
 
 
-def _predict(
+def predict_rows(
     predictor: Predictor, dataset: ShardedDataset, rows: np.ndarray, conditions: Sequence[str], values: ValueSets
 ) -> Iterator[list[pa.Table]]:
-    """PREDICTIONS of ``rows``, in parts of CHUNK_PRODUCTS products: one table for each condition, asked together."""
+    """PREDICTIONS of some rows of the dataset, all conditions asked together.
+
+    Args:
+        rows: numbers of products, int [N].
+
+    Yields:
+        For every CHUNK_PRODUCTS products one table for each condition.
+    """
     features, sources = predictor.image_features(dataset), predictor.sources
     for start in range(0, len(rows), CHUNK_PRODUCTS):
         chunk = rows[start : start + CHUNK_PRODUCTS].tolist()
@@ -272,7 +170,7 @@ def _predict(
 
 
 def _row(product: Product, context: str, attribute: str, gold: list[str], values: ValueSets) -> dict[str, Any]:
-    """What a row of PREDICTIONS has of the product, whatever the condition and the answer."""
+    """The columns of PREDICTIONS that depend on product and attribute alone, not on condition or answer."""
     return {
         "product_id": product.product_id,
         "product_type": product.product_type,

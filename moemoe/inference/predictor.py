@@ -1,6 +1,7 @@
 """A saved model folder -> answers. Evaluation, backfill and the served model all go through here."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from moemoe.sources import IMAGE, TEXT, image_index, images_read, kind_of
 from moemoe.systems.saved import load_with_collator
 from moemoe.threads import at_most
 
-#: Products of one batch. A CPU is quickest where what a layer reads and writes stays in its cache.
+#: Products of one batch; on a CPU so few that what a layer reads and writes stays in its cache.
 CPU_PRODUCTS, GPU_PRODUCTS = 16, 64
 #: Batches answered at once on a CPU, at most: each takes memory of its own, and Python runs in one thread at a time.
 MOST_WORKERS = 16
@@ -39,7 +40,7 @@ def product_question(
 ) -> ProductQuery:
     """All labelled attributes of a dataset's product, asked in a ``condition`` of PREDICTIONS; see ``ProductQuery``.
 
-    A condition hides all images, all texts, or of every text what is not the title.
+    A condition hides all images, all texts, or all of the texts but the title.
     """
     no_image, no_text = (condition in (blanked, UNANSWERABLE) for blanked in (IMAGE_BLANKED, TEXT_BLANKED))
     text, title_alone = product.text, condition == TITLE_ONLY
@@ -57,7 +58,7 @@ def product_question(
 
 
 def _size(question: ProductQuery) -> tuple[int, int]:
-    """What makes products of one batch alike: little is padded."""
+    """The sort key by which products of one batch have similar lengths, so that little is padded."""
     return len(question.context) // 64, len(question.attributes)
 
 
@@ -72,7 +73,7 @@ class Predictor:
     A product whose image does not decode is answered from its text; ``images.quarantine`` names it.
 
     Args:
-        values: what each attribute's answers are likely to be; changes no answer, makes generating faster.
+        values: likely answers of each attribute; with these, generation is faster and has the same answers.
 
     Raises:
         ConfigError: ``answering`` restricts the answers of a system that does not generate them.
@@ -113,42 +114,44 @@ class Predictor:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What the system reads, by the names of ``moemoe.sources``."""
+        """The sources that the system reads, by the names of ``moemoe.sources``."""
         return self.model.config.sources
 
     def answer(self, questions: Iterable[ProductQuery]) -> list[list[Answer]]:
-        """For each product its answers, in the order asked. Products without attributes get an empty list."""
+        """For each product its answers, in the order asked. Products without attributes get an empty list.
+
+        A GPU answers one batch after the other, while the next ones are collated. A CPU answers several batches at a
+        time, each in one thread; so the answers are the same bits however many there are.
+        """
         everything = list(questions)
         asked = [index for index, question in enumerate(everything) if question.attributes]
         asked.sort(key=lambda index: _size(everything[index]))
         chunks = _chunks(asked, GPU_PRODUCTS if self.device.type == "cuda" else CPU_PRODUCTS)
-        attributes = sorted({name for index in asked for name in everything[index].attributes})
-        answers: list[list[Answer]] = [[] for _ in everything]
-
-        def settle(chunk: list[int], given: Iterator[Answer]) -> None:
-            for index in chunk:
-                answers[index] = [self._settled(next(given)) for _ in everything[index].attributes]
-
-        def collate(chunk: list[int]) -> Any:
-            items = self.items([everything[index] for index in chunk])
-            return self.collator(items) if known is None else self.collator(items, known)
-
-        def answer(chunk: list[int]) -> list[Answer]:
-            return self.model.answer(collate(chunk).to(self.device), self.collator)
-
-        if self.device.type == "cuda" or len(chunks) < 2:
-            known = self._encode_questions(attributes)
-            for chunk, batch in zip(chunks, prefetch(collate, chunks), strict=True):
-                settle(chunk, iter(self.model.answer(batch.to(self.device), self.collator)))
-            return answers
+        one_by_one = self.device.type == "cuda" or len(chunks) < 2
         workers = min(torch.get_num_threads(), len(chunks), MOST_WORKERS)
-        with at_most(1):  # batches beside each other do not wait; answers are the same bits however many there are
-            known = self._encode_questions(attributes)
-            for chunk, given in zip(chunks, prefetch(answer, chunks, workers, 2 * workers), strict=True):
-                settle(chunk, iter(given))
+        answers: list[list[Answer]] = [[] for _ in everything]
+        with nullcontext() if one_by_one else at_most(1):
+            known = self._encode_questions(sorted({name for index in asked for name in everything[index].attributes}))
+
+            def collate(chunk: list[int]) -> Any:
+                items = self.items([everything[index] for index in chunk])
+                return self.collator(items) if known is None else self.collator(items, known)
+
+            def answer(batch: Any) -> list[Answer]:
+                return self.model.answer(batch.to(self.device), self.collator)
+
+            answered: Iterator[list[Answer]]
+            if one_by_one:
+                answered = map(answer, prefetch(collate, chunks))
+            else:
+                answered = prefetch(lambda chunk: answer(collate(chunk)), chunks, workers, 2 * workers)
+            for chunk, found in zip(chunks, answered, strict=True):
+                of_chunk = iter(found)
+                for index in chunk:
+                    answers[index] = [self._calibrated(next(of_chunk)) for _ in everything[index].attributes]
         return answers
 
-    def _settled(self, answer: Answer) -> Answer:
+    def _calibrated(self, answer: Answer) -> Answer:
         confidence = float(self.answering.confidence(np.array(answer.confidence))) if answer.value else 0.0
         return replace(answer, confidence=confidence)
 
@@ -178,8 +181,8 @@ class Predictor:
                 return features
             slot = ImageSlot(np.empty((1, config.image.size, config.image.size, 3), np.uint8), 0)
             product_id, number = partial(str, question.product_id), image_index(name)
-            there = self.images.read(data, product_id, slot.pixels_BHWC[0], number)
-            return np.asarray(slot) if there else None
+            decodes = self.images.read(data, product_id, slot.pixels_BHWC[0], number)
+            return np.asarray(slot) if decodes else None
 
         def source(name: str) -> np.ndarray | str | None:
             return image(name) if kind_of(name) == IMAGE else question.text_of(name)
@@ -190,7 +193,7 @@ class Predictor:
 
     @torch.inference_mode()
     def _encode_questions(self, questions: list[str]) -> KnownQuestions | None:
-        """Every question of a catalog, encoded once; None for systems that do not encode questions apart."""
+        """Every question of a catalog, encoded once; None for systems that do not encode questions separately."""
         model: Any = self.model
         if not questions or not getattr(model.config, "has_question_encoder", False):
             return None

@@ -13,7 +13,7 @@ PREPROCESSING = "preprocessing.json"
 
 def image_preprocessing(folder: str | Path) -> dict[str, Any] | None:
     """What this code does to an image for the model in ``folder``; None if the model reads no image."""
-    import moemoe.model  # noqa: F401 - mends a torchvision without operators, before timm looks for it
+    import moemoe.model  # noqa: F401 - patches a torchvision without operators, before timm imports it
 
     config = read_object(Path(folder) / "config.json")
     image = config.get("image")

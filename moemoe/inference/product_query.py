@@ -16,12 +16,12 @@ class ProductQuery:
     Args:
         context: the whole text.
         image: the first image.
-        features: of each image, half [P, W], where they are known (``Predictor.image_features``).
+        features: of each image, half [P, W]; None if they are not computed yet (``Predictor.image_features``).
         further_images: those after the first.
         text: the text in its parts, for a model that reads them; without it these are missing.
         title_alone: whether bullet points and description are hidden.
-        applies: the attributes that products of its type are known to have. If the product shows anything, an answer
-            to one of them is the likeliest value, at its own probability, however likely the empty answer is.
+        applies: the attributes that products of its type are known to have. If the product has any text or image, the
+            answer to one of these is never empty: it is the likeliest value, at its own probability.
     """
 
     context: str
@@ -35,13 +35,13 @@ class ProductQuery:
     applies: Collection[str] = ()
 
     def image_of(self, source: str) -> tuple[bytes | None, np.ndarray | None]:
-        """The image that a source of the model is, and its features; None for what is missing or not known."""
+        """The image of one of the model's sources, and its features; each None if absent."""
         number = image_index(source)
         data = ([self.image, *self.further_images][number:] or [None])[0]
         return data, None if self.features is None or data is None else self.features[number]
 
     def text_of(self, source: str) -> str | None:
-        """The text of a source of the model, None if there is none."""
+        """The text of one of the model's sources; None if absent."""
         if source == TEXT:
             return self.context
         return None if self.text is None else self.text.of_source(source, self.title_alone)

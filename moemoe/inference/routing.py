@@ -27,14 +27,14 @@ PRODUCTS_AT_ONCE = 32
 ALL, ATTRIBUTE, PRODUCT_TYPE = "all", "attribute", "product type"
 
 Owner = tuple[str | None, str | None]
-"""A token's attribute and product type, None where it has none."""
+"""A token's attribute and product type; each None if absent."""
 
 
 @torch.inference_mode()
 def routing(predictor: Predictor, dataset: ShardedDataset, products: int = PRODUCTS) -> pa.Table:
     """ROUTING of the first ``products`` test products; empty for a model without experts.
 
-    Of a committee that of its first member with experts.
+    Of a committee, the routing of its first member with experts.
     """
     for member in getattr(predictor.model, "members", ()):
         own = Predictor(member.system, member.collator)
@@ -82,7 +82,7 @@ def _tokens_of_experts(
 
 
 def _owners(model: Any, batch: Batch, products: Sequence[Product]) -> dict[str, list[Owner]]:
-    """Whose each real token is, in the order in which each stack's layers see them."""
+    """The owner of each non-padding token, in the order of each stack's layers."""
     pairs = [(index, name) for index, product in enumerate(products) for name in product.values]
     attributes = [name for _, name in pairs]
     types = [products[index].product_type for index, _ in pairs]
@@ -100,8 +100,8 @@ def _owners(model: Any, batch: Batch, products: Sequence[Product]) -> dict[str, 
 def _by_owner(owners: list[Owner], first_T: np.ndarray) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
     """(by, name) and the experts of the tokens that belong to it."""
     yield (ALL, ALL), first_T
-    for by, place in ((ATTRIBUTE, 0), (PRODUCT_TYPE, 1)):
-        names = np.array([owner[place] or "" for owner in owners])
+    for by, index in ((ATTRIBUTE, 0), (PRODUCT_TYPE, 1)):
+        names = np.array([owner[index] or "" for owner in owners])
         for name in np.unique(names):
             if name:
                 yield (by, str(name)), first_T[names == name]

@@ -19,9 +19,7 @@ THRESHOLDS = "thresholds.json"
 PLAIN, GUARDED = "plain", "guarded"
 THRESHOLD_KINDS = (PLAIN, GUARDED)
 
-#: Asked for of a store that the model was not trained on, where neither threshold keeps what it promises: a single
-#: value that the text names is the answer; of several the model's is accepted at the plain threshold, if it is one of
-#: them; where the text names none, at the guarded one.
+#: For a store never seen in training, where neither threshold keeps its promise; see ``AttributeModel.judge``.
 UNFAMILIAR = "unfamiliar"
 
 #: A threshold that accepts fewer validation products is flagged wherever it is shown: even if all of 28 are right, the
@@ -48,7 +46,7 @@ class Thresholds:
 
     @classmethod
     def of(cls, evaluation: pa.Table) -> "Thresholds":
-        """Those of an EVALUATION table."""
+        """The thresholds of an EVALUATION table."""
         cells: dict[str, dict[str, dict[str, float | None]]] = {}
         columns = {PLAIN: "threshold", GUARDED: "threshold_guarded"}
         validation_accepted: dict[Cell, dict[str, int]] = {}
@@ -66,10 +64,12 @@ class Thresholds:
         """Reads the thresholds in a model's folder.
 
         Raises:
-            ConfigError: the file is damaged, or a threshold is impossible.
+            ConfigError: the file is damaged or empty, or a threshold is impossible.
         """
         path = Path(folder) / THRESHOLDS
         cells = read_object(path)
+        if not cells or {} in cells.values():
+            raise ConfigError(f"{path} lacks the thresholds of a product type; copy the model's folder again")
         for product_type, own in cells.items():
             for attribute, kinds in own.items() if isinstance(own, dict) else [("", None)]:
                 if not _are_thresholds(kinds):
@@ -95,7 +95,7 @@ class Thresholds:
         (Path(folder) / THRESHOLDS).write_text(json.dumps(cells, indent=2) + "\n")
 
     def attributes(self) -> dict[str, list[str]]:
-        """What the model can be asked, by product type."""
+        """The attributes that the model answers, by product type."""
         return {product_type: list(cells) for product_type, cells in self.cells.items()}
 
     def threshold(self, product_type: str, attribute: str, kind: str = PLAIN) -> float | None:

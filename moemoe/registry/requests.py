@@ -18,7 +18,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 from moemoe.errors import CatalogError
-from moemoe.inference.catalog_rows import is_missing
+from moemoe.inference.catalog_rows import is_list, is_missing
 from moemoe.names import did_you_mean
 from moemoe.registry.signature import COLUMNS, PARAMETER
 
@@ -189,7 +189,7 @@ def _in_columns(row: Mapping[str, Any]) -> bool:
 
 
 def _is_column(value: Any) -> bool:
-    return hasattr(value, "__len__") and not isinstance(value, str | bytes | Mapping) and not is_missing(value)
+    return hasattr(value, "__len__") and is_list(value)
 
 
 def _rows_of_columns(columns: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -71,13 +71,13 @@ def check_tracking(uri: str) -> None:
         if address.scheme in ("http", "https"):
             port = address.port or (443 if address.scheme == "https" else 80)
             socket.create_connection((address.hostname or "", port), timeout=CONNECT_SECONDS).close()
-        with _alone_with_the_database(uri):
+        with _database_lock(uri):
             _open_database(uri)
             client(uri).search_experiments(max_results=1)
     except Exception as error:
         reason = redacted(first_line(error).replace(uri.rstrip("/"), said))
         found = _LOGIN.match(uri)
-        if rest := ((found and found[3]) or "").partition("@")[2]:  # a driver takes it for the beginning of the host
+        if rest := ((found and found[3]) or "").partition("@")[2]:  # a driver takes it for the start of the host
             reason = reason.replace(f"{rest}@", "***@")
         raise ConfigError(
             f"MLflow at {said} cannot be reached ({reason}); start it, or set "
@@ -86,8 +86,8 @@ def check_tracking(uri: str) -> None:
 
 
 @contextmanager
-def _alone_with_the_database(uri: str) -> Iterator[None]:
-    """Locks out other runs while MLflow creates the tables of a SQLite file, which only one process can do."""
+def _database_lock(uri: str) -> Iterator[None]:
+    """Locks out other runs while MLflow creates the tables of a SQLite file, which two processes cannot do at once."""
     if not uri.startswith(SQLITE):
         yield
         return
@@ -142,7 +142,7 @@ def check_model_name(uri: str, name: str) -> None:
 
 def client(uri: str) -> "MlflowClient":
     """A client for ``uri`` that times out after seconds instead of MLflow's default of many minutes."""
-    _settle()
+    _set_options()
     import mlflow
 
     usable = with_password(uri)
@@ -152,7 +152,7 @@ def client(uri: str) -> "MlflowClient":
 
 
 @cache
-def _settle() -> None:
+def _set_options() -> None:
     """Sets MLflow's options, once per process: setting a log level clears the level caches of all loggers."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")

@@ -128,7 +128,7 @@ def fetch_version(uri: str, version: Version, scratch: str | Path, file: str = "
         file: a file in the folder, to copy only that one.
 
     Raises:
-        StorageError: its files are no longer where they were registered, or it has no such file.
+        StorageError: the folder that it was registered in is gone, or has no such file.
     """
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
@@ -151,7 +151,7 @@ def fetch_version(uri: str, version: Version, scratch: str | Path, file: str = "
 
 
 def _gone(uri: str, version: Version) -> str | None:
-    """The local folder where a version's files were registered, if it no longer exists."""
+    """The local folder that a version's files were registered in, if it is gone; else None."""
     place = client(uri).get_model_version_download_uri(version.name, version.version)
     if place.startswith("models:/"):  # a logged model: its files are with those of its run
         place = client(uri).get_logged_model(place.removeprefix("models:/")).artifact_location

@@ -74,7 +74,7 @@ def readings(found: Sequence[Any]) -> list[Block]:
 
 
 def decimal_signs(signs: Mapping[str, str]) -> list[Block]:
-    """How "1.200" was read where the contract has no ``decimal_sign``.
+    """How "1.200" was read if the contract has no ``decimal_sign``.
 
     Args:
         signs: measurement -> the decimal sign that the catalog's labels show.

@@ -38,9 +38,9 @@ def comparison_report(
         *(Notice(f"**{name} failed**: {reason}", FAILURE) for name, reason in comparison.failures.items()),
         Text(_best(comparison), lead=True),
         Contents(),
-        _section(overview, collapsed=False),
+        _section(overview),
         Section("Plots", plots),
-        *(_section(table, collapsed=False) for table in others),
+        *(_section(table) for table in others),
     ]
     return Document(
         f"{comparison.dataset}: systems side by side", blocks, f"Comparison | {comparison.dataset} | {names}"
@@ -76,5 +76,5 @@ def _gain(comparison: Comparison, winner: str, runner_up: str) -> str:
     return f" (difference in points: {difference(Difference(gain.value, gain.low, gain.high))})"
 
 
-def _section(table: Table, collapsed: bool) -> Section:
-    return Section(table.title, [table.block(), *map(Text, table.notes)], collapsed)
+def _section(table: Table) -> Section:
+    return Section(table.title, [table.block(), *map(Text, table.notes)])

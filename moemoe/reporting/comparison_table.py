@@ -6,7 +6,7 @@ Figures are per cent. A cell with an interval is written ``value [low, high]`` (
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,6 @@ from moemoe.evaluation.paper import MARK
 from moemoe.evaluation.uncertainty import Interval
 from moemoe.reporting import document
 from moemoe.reporting.formats import shown
-from moemoe.reporting.text import table_text
 
 GROUPS = ("plain threshold", "guarded threshold")
 #: A table with more rows has a box that filters them.
@@ -94,11 +93,28 @@ class Table:
                 values |= _numbers(column, entry)
             values |= {f"{MARK}: {name}": row.paper.get(name) for name in self.paper}
             rows.append(values)
-        out = io.StringIO()
-        writer = csv.DictWriter(out, [self.heading, *columns, *(f"{MARK}: {name}" for name in self.paper)])
-        writer.writeheader()
-        writer.writerows(rows)
-        return out.getvalue()
+        return csv_text([self.heading, *columns, *(f"{MARK}: {name}" for name in self.paper)], rows)
+
+
+def table_text(table: document.Table) -> str:
+    """A table as GitHub Markdown; a pipe within an entry is escaped."""
+    heads = [column.full_name for column in table.headings]
+    return "\n".join(
+        [_line(heads), "| --- |" + " --- |" * (len(heads) - 1), *(_line(map(shown, row)) for row in table.rows)]
+    )
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as CSV under their column names."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
 
 
 def figure_of(result: Result, name: str) -> Entry:

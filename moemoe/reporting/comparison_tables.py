@@ -1,7 +1,5 @@
 """The tables of a comparison: an overview, paired differences, the paper's tables; written as Markdown and CSV."""
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +20,7 @@ from moemoe.evaluation.paired import (
 from moemoe.evaluation.paper import PaperTable
 from moemoe.evaluation.parts import all_parts, rows_shown
 from moemoe.reporting import document
-from moemoe.reporting.comparison_table import GROUPS, Entry, Row, Table, figure_of, short
+from moemoe.reporting.comparison_table import GROUPS, Entry, Row, Table, csv_text, figure_of, short
 from moemoe.reporting.formats import plain
 from moemoe.reporting.paper_tables import paper_table
 
@@ -138,12 +136,8 @@ def cells_csv(comparison: Comparison) -> str:
             mine[f"{result.name}: Recall@90P"] = short(row["recall_at_90p"])
             mine[f"{result.name}: accuracy"] = short(row["accuracy"])
             mine[f"{result.name}: image"] = short(images[row["product_type"], row["attribute"]])
-    out = io.StringIO()
     ordered = sorted(rows.values(), key=lambda row: (-row["support"], row["product_type"], row["attribute"]))
-    writer = csv.DictWriter(out, list(ordered[0]) if ordered else ["product_type", "attribute", "support"])
-    writer.writeheader()
-    writer.writerows(ordered)
-    return out.getvalue()
+    return csv_text(list(ordered[0]) if ordered else ["product_type", "attribute", "support"], ordered)
 
 
 def _image_shares(result: Result) -> dict[tuple[str, str], float]:

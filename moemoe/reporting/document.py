@@ -1,7 +1,7 @@
 """Documents: the content of reports and cards, independent of how it is rendered.
 
-Pure functions build a document from results; ``html`` renders it as one page, ``text`` as Markdown, and the flows'
-cards as Metaflow's components. Running text may carry ``**bold**`` and `` `code` ``, and nothing else.
+Pure functions build a document from results; ``html`` renders it as one page, and the flows' cards as Metaflow's
+components. Running text may carry ``**bold**`` and `` `code` ``, and nothing else.
 """
 
 import io
@@ -98,11 +98,10 @@ Cell = str | int | float | None | Estimate | Difference | Bar | Badge | Marked |
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading; ``group`` is a second heading above several neighbours; ``note`` explains it."""
+    """A column's heading; ``group`` is a second heading above several neighbours."""
 
     name: str
     group: str = ""
-    note: str = ""
 
     @property
     def full_name(self) -> str:
@@ -141,27 +140,11 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Metric:
-    """One number in large type, what it is, and a line about it."""
-
-    name: str
-    value: Cell
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Metrics:
-    """A few numbers side by side."""
-
-    items: Sequence[Metric]
-
-
-@dataclass(frozen=True)
 class Table:
     """A table.
 
     Args:
-        columns: headings; a string is a Column without group and note.
+        columns: headings; a string is a Column without a group.
         rows: as wide as ``columns``.
         filtered: whether the page offers a box that filters rows by text; all tables of a page sort by a click.
         stacked: whether a narrow screen shows each row as its own block instead of a table to scroll.
@@ -194,20 +177,20 @@ class Plot:
 
     @cached_property
     def svg(self) -> bytes:
-        """The figure as SVG, drawn once for page, card and MLflow; its texts stay texts, in whatever script."""
+        """The figure as SVG, drawn once for page, card and MLflow; its text stays text, in every script."""
         return drawing(self.figure, self.name)
 
 
 def drawing(figure: Any, name: str) -> bytes:
-    """A matplotlib figure as a file of SVG, on white; ``name`` keeps its ids apart from others'.
+    """A matplotlib figure as an SVG file on white; ``name`` makes its ids unique.
 
-    Its parts are laid out once: matplotlib draws a figure twice that has a layout engine.
+    The layout is computed first, as matplotlib would draw a figure with a layout engine twice.
     """
     from matplotlib import rc_context
 
     out = io.BytesIO()
     with warnings.catch_warnings(), rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # whoever shows it has a font
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # the viewer has a font for it
         if (layout := figure.get_layout_engine()) is not None:
             layout.execute(figure)
             figure.set_layout_engine(None)
@@ -261,7 +244,7 @@ class Contents:
     """The table of contents: links to the document's sections."""
 
 
-Block = Heading | Text | Bullets | Notice | Metrics | Table | Facts | Plot | Examples | Section | Slot | Contents
+Block = Heading | Text | Bullets | Notice | Table | Facts | Plot | Examples | Section | Slot | Contents
 
 
 @dataclass(frozen=True)

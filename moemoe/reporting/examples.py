@@ -68,14 +68,15 @@ class Chosen:
 
 def choose(cells: Cells, evaluation: Evaluation) -> list[Chosen]:
     """The answers to look at, of the test split in the main condition."""
-    thresholds = {(r["product_type"], r["attribute"]): r["threshold"] for r in evaluation.table.to_pylist()}
-    wrong, told, kept = _pools(cells, thresholds)
-    asked = [*wrong, *told, *kept] if reads_images(cells.predictions, cells.condition) else []
+    thresholds = evaluation.thresholds()
+    errors, right, abstained = _pools(cells, thresholds)
+    asked = [*errors, *right, *abstained] if reads_images(cells.predictions, cells.condition) else []
     image, text = (_of_products(cells, shown, asked) for shown in (TEXT_BLANKED, IMAGE_BLANKED))
-    told = [row for row in told if _right(image.get(_key(row))) and _right(text.get(_key(row))) is False]
+    from_image = [row for row in right if _right(image.get(_key(row))) and _right(text.get(_key(row))) is False]
+    pools = ((errors, ERRORS), (from_image, FROM_IMAGE), (abstained, ABSTAINED))
     return [
         Chosen(kind, row, thresholds[row["product_type"], row["attribute"]], image.get(_key(row)), text.get(_key(row)))
-        for kind, pool, number in zip(KINDS, (wrong, told, kept), (ERRORS, FROM_IMAGE, ABSTAINED), strict=True)
+        for kind, (pool, number) in zip(KINDS, pools, strict=True)
         for row in _varied(pool, number)
     ]
 

@@ -137,7 +137,7 @@ def inline_svg(plot: Plot) -> Markup:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     # matplotlib numbers the groups of each plot from 1; ids must be unique in a page, and nothing refers to these
     text = re.sub(r'<g id="[^"]*"', "<g", text)
-    text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text)  # HTML knows SVG, and links without their namespace
+    text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text)  # namespaces, which HTML needs for neither SVG nor links
     text = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", text, count=1)
     widest = f'style="max-width: {96 * plot.figure.get_figwidth():.0f}px"'
     text = re.sub(r'<svg ([^>]*?)width="[^"]*"', rf"<svg \1{widest}", text, count=1)

@@ -114,8 +114,8 @@ def applicability_table(metrics: Mapping[str, float]) -> list[Block]:
     """How well the empty answer separates attributes that do not apply to a product from those that do."""
     if "applicability/n_not_applicable" not in metrics:
         return []
-    told = "applicability/precision" in metrics
-    shares = [metric(metrics, f"applicability/{name}") if told else None for name in ("precision", "recall", "f1")]
+    measured = "applicability/precision" in metrics
+    shares = [metric(metrics, f"applicability/{name}") if measured else None for name in ("precision", "recall", "f1")]
     counts = (int(metrics[f"applicability/{name}"]) for name in ("n_not_applicable", "n_applicable"))
     heads = [
         Column(name, "the empty answer as \u201cdoes not apply\u201d")
@@ -123,7 +123,7 @@ def applicability_table(metrics: Mapping[str, float]) -> list[Block]:
     ]
     asked = [Column("do not apply", "questions that"), Column("apply to the same products", "questions that")]
     found: list[Block] = [Table([*heads, *asked], [[*shares, *counts]])]
-    if not told:
+    if not measured:
         why = "The model gave no empty answer, so these cannot be measured. To train a model that gives them: "
         found.append(Text(f"{why}`--set training.negatives=0.2`."))
     return found

@@ -65,7 +65,7 @@ def test_promises_that_hold_on_test_are_counted():
         assert metrics[f"{kind}/promise_kept"] == 0.5
 
 
-def test_copies_of_a_product_are_no_further_evidence_for_a_promise():
+def test_copies_of_a_product_count_once_for_a_promise():
     alike = [dict(row, group=str(i // 2)) for i, row in enumerate(rows(80, 80, split="validation"))]
     row = evaluate(Cells(table(rows(50, 50), alike)), ["shirt"]).table.to_pylist()[0]
     assert row["validation_support"] == row["validation_accepted"] == 80

@@ -24,7 +24,7 @@ def audit(**cells):
     return pa.Table.from_pylist(rows, AUDIT)
 
 
-def test_what_becomes_of_a_cell():
+def test_the_action_for_a_cell():
     sure = [(0.99, "right")] * 12
     cells = field_precision(
         audit(
@@ -45,7 +45,7 @@ def test_what_becomes_of_a_cell():
     assert math.isnan(found["none"].precision)
 
 
-def test_a_threshold_that_hardly_a_verdict_reaches_is_none():
+def test_a_threshold_that_few_verdicts_reach_is_not_chosen():
     [cell] = field_precision(audit(color=[(0.99, "right")] * 9 + [(0.8, "wrong")] * 9))
     assert cell.action == SWITCH_OFF
 

@@ -39,7 +39,7 @@ def test_differences_of_a_product_type_are_those_of_its_cells_alone():
     assert found.accuracy.value == pytest.approx((alone["kurta"].accuracy.value + 0) / 2)
 
 
-def test_a_better_run_is_told_from_one_that_is_not():
+def test_the_difference_from_a_worse_run_is_significant():
     """The second run errs where the first does and on 10 % more: paired, 100 products are enough to see it."""
     a = simulated(2, 100, 0.8, ("color",))
     worse = [dict(r, prediction="Blue" if i < 20 else r["prediction"]) for i, r in enumerate(a.to_pylist())]
@@ -126,7 +126,7 @@ def test_a_run_without_a_cell_that_is_large_enough_has_shares_of_labels_alone():
     assert not np.isnan(found[ACCURACY_OF_LABELS].low)
 
 
-def test_draws_without_a_product_of_the_cell_are_no_evidence():
+def test_draws_without_a_product_of_the_cell_do_not_count():
     """All shirts are of one group, which every third draw lacks: as if there were fewer draws."""
     shirts = [dict(row, group="one") for row in rows(30, 30)]
     hats = rows(2, 2, "hat")

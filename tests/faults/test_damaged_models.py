@@ -56,7 +56,7 @@ def test_a_json_file_that_holds_no_object(folder, name, content):
         AttributeModel.load(folder)
 
 
-def test_a_preprocessing_that_is_no_json(folder):
+def test_a_preprocessing_that_is_not_json(folder):
     (folder / "preprocessing.json").write_text("")
     with pytest.raises(ConfigError, match=r"preprocessing\.json is not a complete JSON file"):
         AttributeModel.load(folder)
@@ -125,7 +125,7 @@ def test_a_file_without_which_answers_would_mean_something_else(folder, name):
         AttributeModel.load(folder)
 
 
-def test_weights_that_are_no_numbers(folder):
+def test_weights_that_are_not_numbers(folder):
     weights = load_file(folder / "model.safetensors")
     name = next(name for name, weight in weights.items() if weight.is_floating_point())
     weights[name] = torch.full_like(weights[name], math.nan)
@@ -153,6 +153,8 @@ def test_a_tokenizer_of_another_model(folder):
         ("answering.json", {"values": {"color": []}}, "values are"),
         ("answering.json", {"values": {}}, r"answering\.json lacks .*color, .*, which thresholds\.json has; copy"),
         ("thresholds.json", {"shirt": {"x": {"plain": 0.5}}}, r"contract\.yaml lacks x, which thresholds\.json has"),
+        ("thresholds.json", {}, r"thresholds\.json lacks the thresholds of a product type; copy the model's"),
+        ("thresholds.json", {"shirt": {}}, r"thresholds\.json lacks the thresholds of a product type"),
         ("thresholds.json", {"shirt": 3}, "shirt/ has None; allowed are plain and guarded"),
         ("thresholds.json", {"shirt": {"color": 0.4}}, "shirt/color has 0.4"),
         ("thresholds.json", {"shirt": {"color": {"plain": "0.5"}}}, "shirt/color has"),

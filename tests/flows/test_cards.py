@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from moemoe.reporting import document as doc
-from moemoe.reporting.plots import _figure
+from moemoe.reporting.plots import new_figure
 from tests.support.flows import FLOW
 
 
@@ -31,12 +31,12 @@ def rendered(monkeypatch):
 
 
 def test_every_block_has_its_component(rendered):
-    figure = _figure(2, 2)
+    figure = new_figure(2, 2)
     figure.add_subplot()
     example = doc.Example(doc.Image(jpeg(), "shirt"), "A shirt", doc.Badge("error"), [("color", "Red")])
     shown = rendered(
         doc.Heading("A heading"), doc.Text("a sentence", lead=True), doc.Bullets(["a reason"]), doc.Notice("beware"),
-        doc.Metrics([doc.Metric("filled", doc.Estimate(0.5, 0.4, 0.6))]), doc.Facts([("run", doc.Code("f00"))]),
+        doc.Facts([("run", doc.Code("f00")), ("filled", doc.Estimate(0.5, 0.4, 0.6))]),
         doc.Plot("plot", figure), doc.Examples([example]), doc.Slot("later", [doc.Text("in the slot")]),
         doc.Section("A section", [doc.Text("within")], collapsed=True), doc.Contents(),
     )  # fmt: skip

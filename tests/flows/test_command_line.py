@@ -129,7 +129,7 @@ def test_a_folder_that_cannot_be_written_is_named_last(flow, tmp_path):
     assert "Stopped: Metaflow cannot keep its runs: [Errno 20] Not a directory" in said.splitlines()[-1]
 
 
-def test_a_training_that_received_sigterm_is_no_failed_system(tmp_path):
+def test_a_training_that_received_sigterm_is_not_a_failed_system(tmp_path):
     """Under @catch, which goes on after every error of a system: the run ends, and a resume goes on with it alone."""
     flow = tmp_path / "caught_flow.py"
     flow.write_text(CAUGHT)

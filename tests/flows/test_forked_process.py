@@ -37,7 +37,7 @@ def python() -> Iterator[str]:
         "import threading; threading._register_atexit(lambda: 1 / 0); print('done')",
     ],
 )
-def test_it_says_and_leaves_the_same(python, code, tmp_path):
+def test_output_files_and_exit_status_are_those_of_python(python, code, tmp_path):
     results = []
     for name, executable in (("plain", sys.executable), ("fork", python)):
         (folder := tmp_path / name).mkdir()
@@ -73,7 +73,7 @@ def with_torch() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("threads", ["0", "many", "1,2"])
-def test_a_number_of_threads_that_is_none(with_torch, threads):
+def test_an_impossible_number_of_threads(with_torch, threads):
     code = "import sys; assert 'torch' in sys.modules"
     environment = {**os.environ, "OMP_NUM_THREADS": threads}
     subprocess.run([with_torch, "-c", code], env=environment, check=True, timeout=120)

@@ -105,7 +105,7 @@ def test_evaluate_keeps_slices_and_routing_and_settles_the_confidence(trained):
         assert words in card, words
 
 
-def test_files_between_rooms_have_their_schemas(trained):
+def test_files_between_packages_have_their_schemas(trained):
     folder = data(trained, "start").folder
     tables = {name: getattr(folder, name) for name in folder.named() if hasattr(getattr(folder, name), "read")}
     missing = {name for name, file in tables.items() if not file.exists()}

@@ -108,7 +108,7 @@ def test_verdicts_that_cannot_be_read(text, message, tmp_path):
         with_verdicts(audit(), saved(tmp_path, text), "v.csv")
 
 
-def test_a_verdict_column_that_is_no_text_is_no_audit():
+def test_a_verdict_column_that_is_not_text_is_refused():
     """As pandas writes back a column that nobody has filled, or that people have filled with 1 and 0."""
     table = audit()
     at = table.schema.get_field_index("verdict")

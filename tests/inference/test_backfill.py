@@ -165,7 +165,7 @@ def test_the_report_says_where_the_text_decides(model, tmp_path, thresholds):
     assert f'<a href="audit/{audit.stem}.html">' in report
 
 
-def test_nobody_is_asked_to_judge_a_sample_of_nothing(model, tmp_path):
+def test_a_backfill_that_fills_in_nothing_asks_for_no_verdicts(model, tmp_path):
     job, parts = run(model, tmp_path / "out", [partition(tmp_path)])
     finished = finish_backfill(job, parts, 10)
     nothing = replace(finished, total=replace(finished.total, filled=0))

@@ -13,8 +13,9 @@ from moemoe.evaluation.measure import measure
 from moemoe.inference.answering import Answering
 from moemoe.inference.answers import predict_and_calibrate
 from moemoe.inference.catalog_rows import questions_of
-from moemoe.inference.predictions import ValueSets, calibrate, predict_split
+from moemoe.inference.predictions import ValueSets, predict_split
 from moemoe.inference.predictor import Predictor, ProductQuery
+from moemoe.inference.write_predictions import calibrate
 from moemoe.reporting.plots import report_plots
 from moemoe.schemas import (
     AS_IS,

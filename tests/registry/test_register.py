@@ -315,7 +315,7 @@ def test_a_model_that_could_not_be_measured_is_not_crowned_unless_asked(uri, nam
         (["--switch-off", "color"], "write them like 'shirt/color'"),
     ],
 )
-def test_a_change_that_is_none(option, message):
+def test_an_impossible_change_is_refused(option, message):
     with pytest.raises(SystemExit, match=message):
         main(["thresholds", "moemoe-30pt", *option])
 

@@ -12,7 +12,7 @@ from moemoe.names import escaped
 from moemoe.registry.run_results import MATRIX, STEP_METRICS, log_dataset, log_evaluation, log_training_events
 from moemoe.registry.tracked_run import TrackedRun
 from moemoe.reporting.document import Plot
-from moemoe.reporting.plots import _figure
+from moemoe.reporting.plots import new_figure
 from moemoe.schemas import EVALUATION
 from moemoe.shards.manifest import File, Manifest
 from tests.support.small_registry import evaluation_table, new_run, new_store
@@ -28,7 +28,7 @@ def test_the_evaluation_has_a_child_run_per_product_type(uri, tmp_path):
     file = tmp_path / "evaluation.parquet"
     file.write_bytes(b"x")
     evaluation = Evaluation(evaluation_table(), {"recall_at_90p/mean": 0.5, "recall_at_90p/shirt/top5": math.nan})
-    plots = [Plot("sources", _figure(2, 2))]
+    plots = [Plot("sources", new_figure(2, 2))]
     log_evaluation(run, evaluation, [file], plots)
     log_evaluation(run, evaluation, [file], plots)  # again, as after resume: nothing stands twice
     client = run.mlflow

@@ -119,6 +119,11 @@ def test_only_the_asked_attributes(model):
         ),
         ({"product_id": "8.9E+12"}, "row 0: product_id: product id has lost digits"),
         ({"image": 10**400}, "row 0: image is a int; allowed are bytes"),
+        ({"title": np.array("x")}, "row 0: title is 'x', a ndarray; allowed is text"),
+        ({"description": np.array(5)}, "row 0: description is '5', a ndarray; allowed is text"),
+        ({"bullet_points": np.array(5)}, "row 0: bullet_points is '5'; allowed is a list of texts"),
+        ({"attributes": np.array("color")}, "allowed is a list of names"),
+        ({"images": np.array(5)}, "row 0: images is '5'; allowed is a list of images"),
         ({"image": b"no image"}, "row 0: the image cannot be used"),
         ({"image": base64.b64encode(b"no image").decode()}, "row 0: the image cannot be used"),
         ({"image": "red.jpg"}, "MOEMOE_IMAGE_FOLDER is not set: send the image itself, in base64"),
@@ -217,7 +222,7 @@ def test_cells_are_read_as_a_catalogs_are(model, sent, read):
     assert ask(model, {**SHIRT, **sent}).to_dict("records") == ask(model, {**SHIRT, **read}).to_dict("records")
 
 
-def test_a_row_that_training_sets_aside_is_refused(model):
+def test_a_row_that_training_quarantines_is_refused(model):
     for row in ({"title": " "}, {"title": None, "description": float("nan")}, {"title": "", "bullet_points": ["x"]}):
         with pytest.raises(MlflowException, match="row 0: neither title nor description"):
             ask(model, {**SHIRT, **row})

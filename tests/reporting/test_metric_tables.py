@@ -2,7 +2,7 @@
 
 from moemoe.reporting.document import Document, Text
 from moemoe.reporting.metric_tables import applicability_table, cell_table, headline, thresholds
-from moemoe.reporting.text import document_text
+from tests.support.document_text import document_text
 from tests.support.prediction_rows import rows, table
 from tests.support.small_report import measured
 
@@ -41,7 +41,7 @@ def test_thresholds_on_few_products_are_counted_where_there_are_any():
     assert said.text == "The thresholds of 1 cell accept fewer than 30 validation products: unreliable."
 
 
-def test_where_there_are_no_means_there_is_no_table_of_zeros_and_dashes():
+def test_without_means_there_is_no_table_of_zeros_and_dashes():
     found = measured(table(rows(9, 9, split="validation"), rows(9, 9))).evaluation
     [said] = headline(found)
     assert said.text.startswith("**No means**: ")

@@ -3,7 +3,7 @@
 from moemoe.registry.gate import GATE, REPORT, GateDecision, HalfResult
 from moemoe.reporting.document import GOOD, WARNING, Document
 from moemoe.reporting.registration import champion_section, registration_document
-from moemoe.reporting.text import document_text
+from tests.support.document_text import document_text
 
 HALF = HalfResult(champion=0.80, challenger=0.83, low=0.01, high=0.05, cells=12, products=200)
 CELLS = (

@@ -12,8 +12,8 @@ from moemoe.reporting.document import GOOD, WARNING, Notice, Section, Table
 from moemoe.reporting.examples import ProductShown, choose, example_blocks
 from moemoe.reporting.identity import Identity
 from moemoe.reporting.plots import report_plots
-from moemoe.reporting.text import document_text
 from moemoe.schemas import IMAGE_BLANKED, TEXT_BLANKED
+from tests.support.document_text import document_text
 from tests.support.prediction_rows import rows, table
 from tests.support.small_report import measured
 
@@ -66,7 +66,7 @@ def test_a_model_of_few_products_promises_nothing():
     assert "55.6" in kept.text
 
 
-def test_what_is_no_value_of_the_contract_is_not_filled_in():
+def test_an_answer_that_is_not_a_value_of_the_contract_is_not_filled_in():
     """As in backfill: of 60 sure answers 6 are no values of the contract, and they are the wrong ones."""
     answers = [row | {"canonical": place < 54} for place, row in enumerate(rows(60, 54))]
     found = measured(table(rows(60, 60, split="validation"), answers))

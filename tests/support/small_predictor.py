@@ -7,8 +7,8 @@ import torch
 
 from moemoe.batches.collate import Collator
 from moemoe.batches.tokenizer import train_tokenizer
-from moemoe.inference.predictions import write_predictions
 from moemoe.inference.predictor import Predictor
+from moemoe.inference.write_predictions import write_predictions
 from moemoe.model.moemoe import MoEMoE
 from moemoe.schemas import (
     PREDICTIONS,

@@ -11,12 +11,12 @@ from moemoe.contract.load import load_contract
 from moemoe.errors import CatalogError, ConfigError
 from moemoe.labels.parts import Parts
 from moemoe.reporting import catalog_documents
-from moemoe.reporting.text import document_text
 from moemoe.run_folder import RunFolder
 from moemoe.shards.dataset import ShardedDataset
 from moemoe.shards.manifest import Manifest
 from moemoe.storage import read_table
 from tests.flows.stages.conftest import ROWS
+from tests.support.document_text import document_text
 
 
 def test_the_run_keeps_the_contract_that_it_began_with(space, catalog, place):

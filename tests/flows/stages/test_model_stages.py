@@ -73,7 +73,7 @@ def test_the_report_says_what_1_200_was_taken_for(space, written, validated, eva
     assert "Decimal signs" not in space.folder.report.read_text()  # nothing is measured
 
 
-def test_predictions_that_break_a_critical_expectation_are_no_result_of_the_run(
+def test_predictions_that_break_a_critical_expectation_are_not_kept(
     space, tracked, options, recipe, written, trained, tmp_path
 ):
     shutil.copytree(space.folder.model.uri, tmp_path / "run/model")

@@ -106,7 +106,7 @@ def test_runs_that_cannot_be_compared_have_experiments_of_their_own(options, exp
     assert options.experiment == experiment
 
 
-def test_an_unknown_stage_is_no_attribute():
+def test_an_unknown_stage_is_not_an_attribute():
     with pytest.raises(AttributeError, match="there is no stage 'trian'"):
         _ = stages.trian
 

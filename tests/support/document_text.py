@@ -1,7 +1,8 @@
-"""Renders documents as Markdown."""
+"""A document as text, to look for sentences and rows in it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from moemoe.reporting.comparison_table import table_text
 from moemoe.reporting.document import (
     Block,
     Bullets,
@@ -11,7 +12,6 @@ from moemoe.reporting.document import (
     Examples,
     Facts,
     Heading,
-    Metrics,
     Notice,
     Plot,
     Section,
@@ -23,16 +23,7 @@ from moemoe.reporting.formats import shown
 
 
 def document_text(document: Document) -> str:
-    """The whole document."""
     return "\n\n".join([f"# {document.title}", *_texts(document.blocks)]) + "\n"
-
-
-def table_text(table: Table) -> str:
-    """A GitHub table; a pipe within an entry is escaped."""
-    heads = [column.full_name for column in table.headings]
-    return "\n".join(
-        [_line(heads), "| --- |" + " --- |" * (len(heads) - 1), *(_line(map(shown, row)) for row in table.rows)]
-    )
 
 
 def _texts(blocks: Sequence[Block]) -> list[str]:
@@ -49,8 +40,6 @@ def _text(block: Block) -> str:
             return "\n".join(f"- {item}" for item in block.items)
         case Notice():
             return f"> {block.text}"
-        case Metrics():
-            return "\n".join(f"- {item.name}: **{shown(item.value)}** {item.note}".rstrip() for item in block.items)
         case Facts():
             return "\n".join(f"- {name}: {shown(value)}" for name, value in block.items)
         case Table():
@@ -71,7 +60,3 @@ def _text(block: Block) -> str:
 def _example(item: Example) -> str:
     facts = ", ".join(f"{name} {shown(value)}" for name, value in item.facts)
     return f"- {item.badge.text}: {item.title}; {facts}"
-
-
-def _line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
