@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from moemoe.model.ngrams import HashedNgrams
 from moemoe.recipes.settings import Training
 from moemoe.training.phases import set_trainable
-from moemoe.vision.image_encoder import ImageEncoder
 
 #: What an optimizer keeps of a parameter that it has moved, the number of its steps first.
 _KEPT = {torch.optim.Adam: ("step", "exp_avg", "exp_avg_sq"), torch.optim.Adagrad: ("step", "sum")}
@@ -79,23 +78,17 @@ def make_optimizer(model: Any, phase: str, training: Training) -> Optimizers:
     """The optimizer over what ``phase`` trains of a ``TrainableSystem``; see ``Training`` for the rates."""
     trained, embeddings = set_trainable(model, phase), {id(table) for table in model.token_embeddings}
     ngrams = {id(table) for table in ngram_tables(model)}
-    backbone = {id(parameter) for parameter in pretrained_backbones(model)}
+    images = {id(p) for module in model.modules() for p in getattr(module, "pretrained_parameters", list)()}
     rest = [parameter for parameter in trained if id(parameter) not in ngrams]
     groups = [
-        {"params": [p for p in rest if id(p) not in embeddings | backbone], "times": 1.0},
+        {"params": [p for p in rest if id(p) not in embeddings | images], "times": 1.0},
         {"params": [p for p in rest if id(p) in embeddings], "times": training.embedding_lr_scale},
-        {"params": [p for p in rest if id(p) in backbone], "times": training.image_lr_scale},
+        {"params": [p for p in rest if id(p) in images], "times": training.image_lr_scale},
     ]
     rate = training.learning_rate
     adam = torch.optim.Adam([group for group in groups if group["params"]], lr=rate, fused=True)
     tables = [{"params": [p for p in trained if id(p) in ngrams], "times": training.ngram_rate}]
     return Optimizers(adam, torch.optim.Adagrad(tables, lr=rate) if tables[0]["params"] else None)
-
-
-def pretrained_backbones(model: nn.Module) -> list[Tensor]:
-    """The weights of all image encoders' backbones that were pretrained."""
-    encoders = [module for module in model.modules() if isinstance(module, ImageEncoder) and module.image.pretrained]
-    return [parameter for encoder in encoders for parameter in encoder.backbone.parameters()]
 
 
 def ngram_tables(model: nn.Module) -> list[Tensor]:

@@ -225,6 +225,10 @@ class ImageEncoder(nn.Module):
         """The parameters that no training phase changes."""
         return self._fixed
 
+    def pretrained_parameters(self) -> list[nn.Parameter]:
+        """The parameters that ``training.image_lr_scale`` applies to, where they are trained."""
+        return list(self.backbone.parameters()) if self.image.pretrained else []
+
     def train(self, mode: bool = True) -> "ImageEncoder":
         """As of any module, but frozen layers stay in evaluation mode, and beside them all BatchNorm: a batch has too
         few images for statistics.
