@@ -60,7 +60,7 @@ class ImageClassifierConfig(BaselineConfig):
     )
     hidden: int = 256
     epochs: int = 6
-    least_steps: int = 1000
+    least_steps: int = 300
     batch_size: int = 64
     learning_rate: float = 0.001
     values: dict[str, list[str]] = field(default_factory=dict)
