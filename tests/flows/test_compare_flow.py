@@ -36,6 +36,7 @@ PAIR = """
 system: committee
 description: a committee of a system that is compared and one that is not
 members: [tf-idf, image-classifier]
+settings: image-classifier.least_steps=20
 """
 
 
