@@ -65,6 +65,7 @@ def test_the_last_stage_of_a_frozen_champion_is_trained_further(tmp_path):
 
     manifest = small_shards(tmp_path / "root", 40)
     frozen, _ = train(manifest, tmp_path / "frozen", recipe=recipe("none"))
+    check_warm_start(frozen, recipe("last"))
     tuned, _ = train(manifest, tmp_path / "tuned", str(frozen), recipe("last"))
     before, after = (load_file(folder / "model.safetensors") for folder in (frozen, tuned))
     assert before.keys() == after.keys()
